@@ -1,0 +1,393 @@
+# Copyright 2026 The mm_fusion authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Every setting of the package, once: its name, unit, default, range and meaning.
+
+ROS parameters, `config/default.yaml` and the command line derive from the dataclasses here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from typing import Any, TypeVar, get_origin, get_type_hints
+
+from mm_fusion.errors import ConfigError
+from mm_fusion.records import FRAMED_KINDS, KINDS
+
+T = TypeVar("T")
+
+
+def setting(
+    default: Any,  # noqa: ANN401  # any plain value
+    meaning: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    live: bool = False,
+) -> Any:  # noqa: ANN401  # what dataclasses.field gives
+    """Describe one setting; `live` ones may change while the node is active."""
+    metadata = {"meaning": meaning, "low": low, "high": high, "choices": choices, "live": live}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A group of settings that checks the type and the range of each."""
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            if f.metadata:
+                _check_value(type(self).__name__, f, getattr(self, f.name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensorConfig(Checked):
+    """One sensor: where its messages come from and how they are matched."""
+
+    name: str = setting("", "name of the stream")
+    kind: str = setting("lidar", "what it is", choices=KINDS)
+    topic: str = setting("", "topic of its messages; relative names live in the node's namespace")
+    info_topic: str = setting(
+        "", "CameraInfo topic; empty: beside the image topic, as image_transport does"
+    )
+    frame: str = setting("", "frame of its data; empty: the message header's frame_id")
+    tolerance_s: float = setting(
+        0.0, "farthest a record may lie from the frame's stamp; 0: sync.tolerance_s", low=0, high=5
+    )
+    offset_s: float = setting(
+        0.0, "taken from every stamp of this sensor, for a clock known to be off", low=-10, high=10
+    )
+    required: bool = setting(False, "publish no frame without it")
+    range_rate_sign: float = setting(
+        1.0, "radar: +1 if positive range rates move away, -1 if they close", low=-1, high=1
+    )
+    range_rate_period_mps: float = setting(
+        0.0, "radar: width of the interval range rates are folded into; 0: none", low=0, high=200
+    )
+
+    def __post_init__(self) -> None:
+        Checked.__post_init__(self)
+        _require(
+            bool(self.name) and self.name.replace("_", "a").isalnum(),
+            f"sensor name {self.name!r}: use letters, digits and underscores",
+        )
+        _require(
+            abs(self.range_rate_sign) == 1,
+            f"sensor.{self.name}.range_rate_sign is {self.range_rate_sign:g}; give 1 or -1",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncConfig(Checked):
+    """How records are gathered into one frame, all in stream time (the stamps')."""
+
+    reference_priority: tuple[str, ...] = setting(
+        ("lidar", "radar", "camera"),
+        "kinds in the order in which a live stream becomes the reference",
+        choices=FRAMED_KINDS,
+    )
+    tolerance_s: float = setting(
+        0.06, "farthest a record may lie from the reference stamp", low=0.001, high=2, live=True
+    )
+    deadline_s: float = setting(
+        0.12, "longest a reference record waits for the others", low=0.001, high=5, live=True
+    )
+    silence_s: float = setting(
+        0.5, "a stream without a record for this long is not alive", low=0.05, high=10, live=True
+    )
+    buffer_s: float = setting(2.0, "records older than this are forgotten", low=0.1, high=30)
+    clock_jump_s: float = setting(
+        1.0, "stamps that fall back by more than this are a reset, not a late record", low=0.1
+    )
+
+    def __post_init__(self) -> None:
+        Checked.__post_init__(self)
+        _require(
+            self.tolerance_s <= self.buffer_s,
+            f"sync.tolerance_s {self.tolerance_s:g} exceeds sync.buffer_s {self.buffer_s:g}; "
+            "records would be forgotten before they can match",
+        )
+        _require(
+            len(set(self.reference_priority)) == len(self.reference_priority) > 0,
+            "sync.reference_priority: name each kind once",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalizerConfig(Checked):
+    """Noise of the error-state Kalman filter that follows the vehicle's pose."""
+
+    accelerometer_std_mps2: float = setting(0.5, "white noise of the accelerometer", low=1e-4)
+    gyroscope_std_radps: float = setting(0.01, "white noise of the gyroscope", low=1e-6)
+    gyroscope_bias_std_radps: float = setting(1e-4, "random walk of its bias, per sqrt(s)", low=0)
+    accelerometer_bias_std_mps2: float = setting(
+        1e-3, "random walk of the accelerometer's bias, per sqrt(s)", low=0
+    )
+    acceleration_std_mps2: float = setting(
+        2.0, "how hard the vehicle may accelerate where no IMU says it", low=0.01
+    )
+    turn_std_radps2: float = setting(
+        0.5, "how hard the turn rate may change where no gyroscope says it", low=0.001
+    )
+    gps_std_m: float = setting(2.0, "of a fix that states no covariance", low=0.01)
+    gps_gate: float = setting(
+        16.0, "chi-square above which a fix is a jump and is rejected", low=1, live=True
+    )
+    heading_speed_mps: float = setting(
+        1.5, "speed from which the direction of motion gives the heading", low=0.1
+    )
+    history_s: float = setting(2.0, "how long past poses are kept for older stamps", low=0.1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeometricConfig(Checked):
+    """The training-free detector: ground, clusters, boxes, radar."""
+
+    range_m: float = setting(80.0, "points farther than this are ignored", low=5, high=300)
+    vehicle_length_m: float = setting(
+        3.0, "points closer than half of this ahead and behind are the vehicle itself", low=0
+    )
+    vehicle_width_m: float = setting(2.0, "the same to the sides", low=0)
+    ground_cell_m: float = setting(1.0, "cell of the ground estimate", low=0.1, high=5)
+    ground_slope: float = setting(
+        0.15, "steepest ground, rise over run", low=0.01, high=1, live=True
+    )
+    ground_margin_m: float = setting(
+        0.25, "points this close above the ground belong to it", low=0.02, high=1, live=True
+    )
+    ceiling_m: float = setting(
+        3.5, "points higher than this above the ground hit nothing", low=1, high=10, live=True
+    )
+    voxel_m: float = setting(0.25, "edge of a clustering cell", low=0.05, high=2)
+    link_m: float = setting(
+        0.55, "cells closer than this are one cluster at short range", low=0.1, high=5, live=True
+    )
+    link_growth: float = setting(
+        0.012, "growth of link_m per metre of range, as beams spread", low=0, high=0.1, live=True
+    )
+    min_points: int = setting(4, "fewest points of a cluster", low=1, high=1000, live=True)
+    max_extent_m: float = setting(
+        14.0, "clusters longer than this are walls or hedges, not road users", low=2, live=True
+    )
+    score_threshold: float = setting(
+        0.1, "objects below this score are not published", low=0, high=1, live=True
+    )
+    radar_link_m: float = setting(2.5, "radar returns closer than this are one object", low=0.1)
+    radar_min_returns: int = setting(2, "fewest returns of an object only radar sees", low=1)
+    radar_moving_mps: float = setting(
+        1.0, "radial speed over ground from which a return moves", low=0.1, live=True
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackerConfig(Checked):
+    """Association and life of tracks."""
+
+    acceleration_std_mps2: float = setting(3.0, "process noise of the motion model", low=0.01)
+    gate: float = setting(
+        13.8, "squared Mahalanobis distance beyond which nothing is associated", low=1, live=True
+    )
+    confirm_hits: int = setting(3, "detections before a track is published", low=1, live=True)
+    lifetime_s: float = setting(
+        1.0, "a track without a detection for this long ends", low=0.05, high=30, live=True
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputConfig(Checked):
+    """What the node publishes besides objects."""
+
+    markers: bool = setting(True, "publish ~/markers for RViz", live=True)
+    overlay: bool = setting(
+        True, "publish ~/overlay/<camera>/compressed while somebody subscribes", live=True
+    )
+    overlay_width_px: int = setting(960, "width of an overlay", low=64, high=4096, live=True)
+    tf: bool = setting(True, "broadcast map -> base_link")
+    diagnostics_period_s: float = setting(0.5, "between two /diagnostics", low=0.05, high=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FusionConfig:
+    """The whole tree, as config/default.yaml spells it."""
+
+    base_frame: str = setting("base_link", "the vehicle's frame (REP-105)")
+    map_frame: str = setting("map", "the fixed frame (REP-105): east, north, up at the first fix")
+    calibration_file: str = setting(
+        "", "extrinsics and intrinsics; empty: from /tf_static, /tf and CameraInfo"
+    )
+    detector: str = setting("geometric", "which detector runs", choices=("geometric",))
+    sensors: tuple[SensorConfig, ...] = (
+        SensorConfig(name="lidar", kind="lidar", topic="lidar/points"),
+        SensorConfig(name="front", kind="camera", topic="front/image/compressed"),
+        SensorConfig(name="radar", kind="radar", topic="radar/points"),
+        SensorConfig(name="gps", kind="gps", topic="gps/fix"),
+        SensorConfig(name="imu", kind="imu", topic="imu"),
+        SensorConfig(name="twist", kind="twist", topic="twist"),
+    )
+    sync: SyncConfig = field(default_factory=SyncConfig)
+    localizer: LocalizerConfig = field(default_factory=LocalizerConfig)
+    geometric: GeometricConfig = field(default_factory=GeometricConfig)
+    tracker: TrackerConfig = field(default_factory=TrackerConfig)
+    output: OutputConfig = field(default_factory=OutputConfig)
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            if f.metadata:
+                _check_value("", f, getattr(self, f.name))
+        names = [s.name for s in self.sensors]
+        if twice := sorted({n for n in names if names.count(n) > 1}):
+            raise ConfigError(f"sensor {twice[0]!r} is named twice; give each its own name")
+        topics = [s.topic for s in self.sensors]
+        if shared := sorted({t for t in topics if topics.count(t) > 1}):
+            raise ConfigError(f"topic {shared[0]!r} is given to two sensors; give each its own")
+        _require(
+            any(s.kind in FRAMED_KINDS for s in self.sensors),
+            "sensors: at least one camera, lidar or radar is needed",
+        )
+
+    def sensor(self, name: str) -> SensorConfig:
+        """Return the sensor of that name."""
+        for sensor in self.sensors:
+            if sensor.name == name:
+                return sensor
+        raise ConfigError(f"no sensor is named {name!r}; known: {[s.name for s in self.sensors]}")
+
+
+def from_mapping(cls: type[T], values: Mapping[str, Any], path: str = "") -> T:
+    """Build a config from nested mappings; an unknown key is an error, not a silence.
+
+    The sensors of a `FusionConfig` are spelt as ROS parameters spell them: `sensors` lists the
+    names, `sensor.<name>.<setting>` describes each.
+    """
+    values = dict(values)
+    if cls is FusionConfig and "sensors" in values:
+        values["sensors"] = _sensors_of(values.pop("sensors"), values.pop("sensor", {}))
+    types = get_type_hints(cls)
+    known = list(types)
+    if unknown := sorted(values.keys() - set(known)):
+        raise ConfigError(f"unknown setting {path}{unknown[0]}; known here: {', '.join(known)}")
+    return cls(
+        **{
+            name: from_mapping(types[name], value, f"{path}{name}.")
+            if is_dataclass(types[name]) and not is_dataclass(value)
+            else _coerced(types[name], value)
+            for name, value in values.items()
+        }
+    )
+
+
+def flatten(config: object, path: str = "") -> dict[str, Any]:
+    """Spell a config as dotted names, the way ROS 2 parameters are named."""
+    flat: dict[str, Any] = {}
+    for f in fields(config):  # type: ignore[arg-type]
+        value = getattr(config, f.name)
+        if path == "" and f.name == "sensors":
+            flat["sensors"] = tuple(s.name for s in value)
+            for sensor in value:
+                flat |= flatten(sensor, f"sensor.{sensor.name}.")
+        elif is_dataclass(value):
+            flat |= flatten(value, f"{path}{f.name}.")
+        elif not (path.startswith("sensor.") and f.name == "name"):
+            flat[path + f.name] = value
+    return flat
+
+
+def walk(cls: type = FusionConfig, path: str = "") -> Iterator[tuple[str, Field[Any]]]:
+    """Yield every setting's dotted name and field, the sensors' left out (see `SensorConfig`)."""
+    types = get_type_hints(cls)
+    for f in fields(cls):
+        if is_dataclass(types[f.name]):
+            yield from walk(types[f.name], f"{path}{f.name}.")  # type: ignore[arg-type]
+        elif f.metadata:
+            yield path + f.name, f
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn dotted names back into nested mappings."""
+    tree: dict[str, Any] = {}
+    for name, value in flat.items():
+        *parents, leaf = name.split(".")
+        branch = tree
+        for parent in parents:
+            branch = branch.setdefault(parent, {})
+        branch[leaf] = value
+    return tree
+
+
+def _sensors_of(names: Any, described: Mapping[str, Any]) -> tuple[SensorConfig, ...]:  # noqa: ANN401
+    if names and is_dataclass(names[0]):
+        return tuple(names)
+    if strangers := sorted(set(described) - set(names)):
+        raise ConfigError(
+            f"sensor.{strangers[0]} is described but not listed in sensors {list(names)}"
+        )
+    return tuple(
+        from_mapping(SensorConfig, {"name": n, **described.get(n, {})}, f"sensor.{n}.")
+        for n in names
+    )
+
+
+def _coerced(kind: Any, value: Any) -> Any:  # noqa: ANN401
+    """Accept what YAML and ROS make of a value: lists for tuples, integers for floats."""
+    if get_origin(kind) is tuple and isinstance(value, (list, tuple)):
+        return tuple(value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value
+
+
+def _check_value(group: str, f: Field[Any], value: Any) -> None:  # noqa: ANN401
+    name = f"{group.removesuffix('Config').lower()}.{f.name}" if group else f.name
+    wanted = type(f.default) if f.default is not MISSING else type(value)
+    if type(value) is not wanted:
+        raise ConfigError(f"{name} is {value!r}; it must be of type {wanted.__name__}")
+    low, high, choices = (f.metadata[key] for key in ("low", "high", "choices"))
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        above = low is None or value >= low
+        below = high is None or value <= high
+        _require(above and below, f"{name} is {value:g}; {_range_text(low, high)}")
+    for item in (value if isinstance(value, tuple) else (value,)) if choices else ():
+        _require(item in choices, f"{name} is {item!r}; choose from {', '.join(choices)}")
+
+
+def _range_text(low: float | None, high: float | None) -> str:
+    if low is None:
+        return f"it must be at most {high:g}"
+    if high is None:
+        return f"it must be at least {low:g}"
+    return f"it must lie in [{low:g}, {high:g}]"
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ConfigError(message)
+
+
+__all__ = [
+    "Checked",
+    "FusionConfig",
+    "GeometricConfig",
+    "LocalizerConfig",
+    "OutputConfig",
+    "SensorConfig",
+    "SyncConfig",
+    "TrackerConfig",
+    "flatten",
+    "from_mapping",
+    "nested",
+    "setting",
+    "walk",
+]
