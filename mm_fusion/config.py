@@ -20,37 +20,14 @@ ROS parameters, `config/default.yaml` and the command line derive from the datac
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from dataclasses import Field, dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar, get_origin, get_type_hints
 
 from mm_fusion.errors import ConfigError
 from mm_fusion.records import FRAMED_KINDS, KINDS
+from mm_fusion.settings import Checked, check_value, require, setting
 
 T = TypeVar("T")
-
-
-def setting(
-    default: Any,  # noqa: ANN401  # any plain value
-    meaning: str,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    choices: tuple[str, ...] = (),
-    live: bool = False,
-) -> Any:  # noqa: ANN401  # what dataclasses.field gives
-    """Describe one setting; `live` ones may change while the node is active."""
-    metadata = {"meaning": meaning, "low": low, "high": high, "choices": choices, "live": live}
-    return field(default=default, metadata=metadata)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """A group of settings that checks the type and the range of each."""
-
-    def __post_init__(self) -> None:
-        for f in fields(self):
-            if f.metadata:
-                _check_value(type(self).__name__, f, getattr(self, f.name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +57,11 @@ class SensorConfig(Checked):
 
     def __post_init__(self) -> None:
         Checked.__post_init__(self)
-        _require(
+        require(
             bool(self.name) and self.name.replace("_", "a").isalnum(),
             f"sensor name {self.name!r}: use letters, digits and underscores",
         )
-        _require(
+        require(
             abs(self.range_rate_sign) == 1,
             f"sensor.{self.name}.range_rate_sign is {self.range_rate_sign:g}; give 1 or -1",
         )
@@ -115,12 +92,12 @@ class SyncConfig(Checked):
 
     def __post_init__(self) -> None:
         Checked.__post_init__(self)
-        _require(
+        require(
             self.tolerance_s <= self.buffer_s,
             f"sync.tolerance_s {self.tolerance_s:g} exceeds sync.buffer_s {self.buffer_s:g}; "
             "records would be forgotten before they can match",
         )
-        _require(
+        require(
             len(set(self.reference_priority)) == len(self.reference_priority) > 0,
             "sync.reference_priority: name each kind once",
         )
@@ -246,14 +223,14 @@ class FusionConfig:
     def __post_init__(self) -> None:
         for f in fields(self):
             if f.metadata:
-                _check_value("", f, getattr(self, f.name))
+                check_value("", f, getattr(self, f.name))
         names = [s.name for s in self.sensors]
         if twice := sorted({n for n in names if names.count(n) > 1}):
             raise ConfigError(f"sensor {twice[0]!r} is named twice; give each its own name")
         topics = [s.topic for s in self.sensors]
         if shared := sorted({t for t in topics if topics.count(t) > 1}):
             raise ConfigError(f"topic {shared[0]!r} is given to two sensors; give each its own")
-        _require(
+        require(
             any(s.kind in FRAMED_KINDS for s in self.sensors),
             "sensors: at least one camera, lidar or radar is needed",
         )
@@ -347,47 +324,3 @@ def _coerced(kind: Any, value: Any) -> Any:  # noqa: ANN401
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     return value
-
-
-def _check_value(group: str, f: Field[Any], value: Any) -> None:  # noqa: ANN401
-    name = f"{group.removesuffix('Config').lower()}.{f.name}" if group else f.name
-    wanted = type(f.default) if f.default is not MISSING else type(value)
-    if type(value) is not wanted:
-        raise ConfigError(f"{name} is {value!r}; it must be of type {wanted.__name__}")
-    low, high, choices = (f.metadata[key] for key in ("low", "high", "choices"))
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        above = low is None or value >= low
-        below = high is None or value <= high
-        _require(above and below, f"{name} is {value:g}; {_range_text(low, high)}")
-    for item in (value if isinstance(value, tuple) else (value,)) if choices else ():
-        _require(item in choices, f"{name} is {item!r}; choose from {', '.join(choices)}")
-
-
-def _range_text(low: float | None, high: float | None) -> str:
-    if low is None:
-        return f"it must be at most {high:g}"
-    if high is None:
-        return f"it must be at least {low:g}"
-    return f"it must lie in [{low:g}, {high:g}]"
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ConfigError(message)
-
-
-__all__ = [
-    "Checked",
-    "FusionConfig",
-    "GeometricConfig",
-    "LocalizerConfig",
-    "OutputConfig",
-    "SensorConfig",
-    "SyncConfig",
-    "TrackerConfig",
-    "flatten",
-    "from_mapping",
-    "nested",
-    "setting",
-    "walk",
-]

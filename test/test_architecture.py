@@ -41,7 +41,7 @@ ROS = {
     "vision_msgs",
     "autoware_perception_msgs",
 }
-LEAVES = {"errors", "shapes", "records", "config", "calibration"}
+LEAVES = {"errors", "shapes", "records", "settings", "config", "calibration"}
 INNER = LEAVES | {"geometry"}
 STAGES = {"sync", "localization", "preprocess", "model", "detection", "tracking"}
 BELOW_ROS = INNER | STAGES | {"pipeline", "recordings", "simulation", "view"}
@@ -49,7 +49,8 @@ MAY_IMPORT = {  # room -> rooms it may look into, besides itself
     "errors": set(),
     "shapes": {"errors"},
     "records": {"errors", "shapes"},
-    "config": {"errors", "records"},
+    "settings": {"errors"},
+    "config": {"errors", "records", "settings"},
     "calibration": {"errors", "records", "shapes"},
     "geometry": LEAVES,
     "sync": LEAVES,

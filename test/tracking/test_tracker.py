@@ -1,0 +1,158 @@
+# Copyright 2026 The mm_fusion authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Tracks: identity, velocity, life."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from mm_fusion.config import TrackerConfig
+from mm_fusion.geometry.rigid import compose, invert, rotation_from_rpy, transform
+from mm_fusion.records import CLASSES, NS_PER_S, UNKNOWN, Objects
+from mm_fusion.tracking.association import associate
+from mm_fusion.tracking.motion import predict, update
+from mm_fusion.tracking.tracker import Tracker
+
+CAR = CLASSES.index("car")
+STILL = np.eye(4)
+
+
+def seen(*positions, labels=None, yaw=0.0):
+    boxes = np.array([[x, y, 0.8, 4.2, 1.8, 1.6, yaw] for x, y in positions]).reshape(-1, 7)
+    labels = np.full(len(boxes), CAR) if labels is None else np.array(labels)
+    return Objects.of_boxes(boxes, labels=labels, scores=np.full(len(boxes), 0.8))
+
+
+def at(seconds):
+    return round(seconds * NS_PER_S)
+
+
+@pytest.fixture
+def tracker():
+    return Tracker(TrackerConfig(confirm_hits=3, lifetime_s=1.0))
+
+
+def test_a_car_is_confirmed_at_its_third_detection_and_keeps_its_id(tracker):
+    counts = [len(tracker.update(seen((10 + k, 0)), STILL, at(0.1 * k))) for k in range(5)]
+    assert counts == [0, 0, 1, 1, 1]
+    ids = {int(tracker.update(seen((15 + k, 0)), STILL, at(0.5 + 0.1 * k)).ids[0]) for k in range(5)}
+    assert ids == {1}
+
+
+def test_velocity_is_over_ground_whatever_the_vehicle_does(tracker):
+    # the other car drives east at 5 m/s; we drive north at 10 m/s, facing north
+    for k in range(30):
+        t = 0.1 * k
+        map_from_ego = compose(rotation_from_rpy(0, 0, np.pi / 2), np.array([0.0, 10 * t, 0]))
+        car_ego = transform(invert(map_from_ego), np.array([[20 + 5 * t, 15.0, 0.8]]))[0]
+        tracks = tracker.update(seen(tuple(car_ego[:2])), map_from_ego, at(t))
+    # facing north, east is to the right: -y
+    assert_allclose(tracks.velocities_ego[0], [0, -5], atol=0.2)
+
+
+def test_an_object_unseen_for_half_a_second_keeps_its_id_and_moves_on(tracker):
+    for k in range(10):
+        tracks = tracker.update(seen((10 + k, 0)), STILL, at(0.1 * k))
+    (track_id,) = tracks.ids
+    for k in range(10, 15):
+        tracks = tracker.update(Objects.none(), STILL, at(0.1 * k))
+    assert tracks.ids.tolist() == [track_id]
+    assert_allclose(tracks.centers_ego[0, 0], 24.0, atol=0.5)  # 10 m/s for 1.4 s from 10 m
+    tracks = tracker.update(seen((25, 0)), STILL, at(1.5))
+    assert tracks.ids.tolist() == [track_id]
+
+
+def test_a_track_ends_after_its_lifetime_and_its_id_is_not_used_again(tracker):
+    for k in range(5):
+        tracks = tracker.update(seen((10, 0)), STILL, at(0.1 * k))
+    (old,) = tracks.ids
+    assert len(tracker.update(Objects.none(), STILL, at(1.5))) == 0
+    for k in range(5):
+        tracks = tracker.update(seen((10, 0)), STILL, at(1.6 + 0.1 * k))
+    assert tracks.ids[0] > old
+    tracker.reset()
+    for k in range(5):
+        again = tracker.update(seen((10, 0)), STILL, at(3 + 0.1 * k))
+    assert again.ids[0] > tracks.ids[0]
+
+
+def test_a_single_false_alarm_never_becomes_a_track(tracker):
+    assert len(tracker.update(seen((30, 5)), STILL, at(0))) == 0
+    for k in range(1, 5):
+        assert len(tracker.update(Objects.none(), STILL, at(0.1 * k))) == 0
+
+
+def test_stamps_that_go_back_start_afresh(tracker):
+    for k in range(5):
+        tracker.update(seen((10, 0)), STILL, at(10 + 0.1 * k))
+    assert len(tracker.update(seen((10, 0)), STILL, at(0))) == 0
+
+
+def test_a_measured_velocity_is_believed_at_once(tracker):
+    fast = Objects.of_boxes(
+        np.array([[20.0, 0, 0.8, 4.2, 1.8, 1.6, 0]]),
+        velocities_ego=np.array([[-8.0, 0.0]]),
+        covariances=np.diag([0.1, 0.1, 0.25, 0.25])[None],
+    )
+    tracker = Tracker(TrackerConfig(confirm_hits=1))
+    tracks = tracker.update(fast, STILL, at(0))
+    # weights 1/0.25 for the measurement, 1/100 for the prior at rest: -8 * 4 / 4.01
+    assert_allclose(tracks.velocities_ego[0], [-8 * 4 / 4.01, 0], atol=1e-4)
+
+
+def test_unknown_gives_way_to_the_class_seen_now_and_then(tracker):
+    for k in range(6):
+        tracks = tracker.update(
+            seen((10, 0), labels=[CAR if k == 2 else UNKNOWN]), STILL, at(0.1 * k)
+        )
+    assert tracks.labels.tolist() == [CAR]
+
+
+def test_front_and_back_follow_the_motion(tracker):
+    for k in range(15):
+        tracks = tracker.update(seen((30 - k, 0), yaw=0.05), STILL, at(0.1 * k))
+    assert abs(abs(tracks.yaws_rad[0]) - np.pi) < 0.1  # the box says 0, the motion pi
+
+
+def test_assignment_is_optimal_not_greedy():
+    # tracks at 0 and 1, detections at 0.9 and 2: greedy pairs 1-0.9 and leaves 0-2 (4 > gate)
+    variance = np.tile(np.eye(2) / 2, (2, 1, 1))
+    tracks, detections = associate(
+        np.array([[0.0, 0], [1, 0]]), variance, np.array([[0.9, 0], [2.0, 0]]), variance, 3.0
+    )
+    assert list(zip(tracks, detections, strict=True)) == [(0, 0), (1, 1)]
+
+
+def test_nothing_is_paired_beyond_the_gate():
+    one = np.eye(2)[None] / 2  # difference variance 1 m^2: squared distance is metres squared
+    for x, pairs in ((2.9, 1), (3.1, 0)):
+        tracks, _ = associate(np.zeros((1, 2)), one, np.array([[x, 0.0]]), one, 9.0)
+        assert len(tracks) == pairs
+
+
+def test_prediction_by_hand():
+    # 2 s at 3 m/s; q = 4 m^2/s^3: position q t^3/3 = 32/3, cross q t^2/2 = 8, velocity q t = 8
+    states, covariances = predict(np.array([[1.0, 0, 3, 0]]), np.zeros((1, 4, 4)), 2.0, 2.0)
+    assert_allclose(states, [[7, 0, 3, 0]])
+    assert_allclose(covariances[0][np.ix_([0, 2], [0, 2])], [[32 / 3, 8], [8, 8]])
+
+
+def test_an_update_weighs_by_the_variances():
+    # variances 1 and 3: a quarter of the way
+    states, covariances = update(
+        np.zeros((1, 4)), np.eye(4)[None], np.full((1, 4), 4.0), 3 * np.eye(4)[None]
+    )
+    assert_allclose(states, [[1, 1, 1, 1]])
+    assert_allclose(covariances[0], 0.75 * np.eye(4))
