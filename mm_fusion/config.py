@@ -21,7 +21,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, is_dataclass
+from pathlib import Path
 from typing import Any, TypeVar, get_origin, get_type_hints
+
+import yaml
 
 from mm_fusion.errors import ConfigError
 from mm_fusion.records import FRAMED_KINDS, KINDS
@@ -264,6 +267,27 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], path: str = "") -> T:
             for name, value in values.items()
         }
     )
+
+
+def load_config(path: Path) -> FusionConfig:
+    """Read a ROS parameter file; what it does not name keeps its default.
+
+    Raises:
+        ConfigError: it is missing, malformed, or holds an unknown or absurd setting.
+    """
+    try:
+        tree = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"parameter file {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"parameter file {path} is not YAML: {error}") from error
+    nodes = tree if isinstance(tree, dict) else {}
+    found = [n["ros__parameters"] for n in nodes.values() if isinstance(n, dict) and len(n) == 1]
+    if len(found) != 1:
+        raise ConfigError(
+            f"parameter file {path}: expected one node, as `/**:` then `ros__parameters:`"
+        )
+    return from_mapping(FusionConfig, found[0])
 
 
 def flatten(config: object, path: str = "") -> dict[str, Any]:

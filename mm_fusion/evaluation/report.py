@@ -1,0 +1,137 @@
+# Copyright 2026 The mm_fusion authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Scores a results file against labels, and shows the figures: table and plot."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from mm_fusion.errors import RecordingError
+from mm_fusion.evaluation.labels import labelled_frames
+from mm_fusion.evaluation.matching import Matches, match
+from mm_fusion.evaluation.results import Results, objects_of
+from mm_fusion.evaluation.scope import pair_all
+from mm_fusion.evaluation.scores import ClassScore, Score, score
+from mm_fusion.geometry.rigid import invert
+from mm_fusion.records import CLASSES
+
+if TYPE_CHECKING:
+    from mm_fusion.recordings.bag import BagRecording
+    from mm_fusion.recordings.recording import RecordedFrame, Recording
+
+Curves = Mapping[str, Matches]  # class -> all its detections, best first
+
+
+def evaluate(
+    results: Results,
+    source: Recording | BagRecording,
+    *,
+    distance_m: float,
+    range_m: float,
+    min_lidar_points: int,
+    tokens: Collection[str] | None = None,
+) -> tuple[Score, Curves]:
+    """Score results against the labels of the recording they were made from.
+
+    Raises:
+        RecordingError: no frame of the results is labelled in the source.
+    """
+    wanted = [t for t in results.frames if tokens is None or t in set(tokens)]
+    labelled: list[RecordedFrame] = list(labelled_frames(source, wanted))
+    detections = {
+        frame.token: objects_of(results.frames[frame.token], invert(frame.result_from_ego))
+        for frame in labelled
+    }
+    frames = pair_all(
+        labelled, detections, range_m=range_m, min_lidar_points=min_lidar_points
+    )
+    if not frames:
+        raise RecordingError(
+            f"none of the {len(wanted)} frames of the results is labelled in {source.layout}; "
+            "is it the source they were made from?"
+        )
+    figures = score(
+        frames, distance_m=distance_m, range_m=range_m, min_lidar_points=min_lidar_points
+    )
+    curves = {
+        c.name: match(frames, distance_m, CLASSES.index(c.name)) for c in figures.classes
+    }
+    return figures, curves
+
+
+def print_score(figures: Score, title: str) -> None:
+    """Print the table of a score on the terminal."""
+    table = Table(
+        title=f"{title}: {figures.frames} frames, within {figures.range_m:g} m, "
+        f"centres within {figures.distance_m:g} m, objects of at least "
+        f"{figures.min_lidar_points} LiDAR points"
+    )
+    table.add_column("class")
+    for name in ("objects", "found", "precision", "recall", "F1", "recall, any class"):
+        table.add_column(name, justify="right")
+    for name in ("AP", "error m", "yaw deg", "velocity m/s"):
+        table.add_column(name, justify="right")
+    for row in (*figures.classes, figures.any_class):
+        table.add_row(*_cells(row))
+    console = Console()
+    console.print(table)
+    console.print(
+        f"mAP {_text(figures.mean_ap)}, NDS {_text(figures.nds)} "
+        "(nuScenes definitions; attributes count as wrong)"
+    )
+
+
+def _cells(row: ClassScore) -> Sequence[str]:
+    return (
+        row.name,
+        str(row.objects),
+        str(row.detections),
+        _text(row.precision),
+        _text(row.recall),
+        _text(row.f1),
+        _text(row.recall_any),
+        _text(row.mean_ap),
+        _text(row.translation_m),
+        _text(float(np.degrees(row.yaw_rad)), 1),
+        _text(row.velocity_mps),
+    )
+
+
+def _text(value: float, digits: int = 3) -> str:
+    return "-" if not np.isfinite(value) else f"{value:.{digits}f}"
+
+
+def plot_score(curves: Curves, path: Path) -> None:
+    """Draw precision over recall, a line a class."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for name, matches in curves.items():
+        hits = matches.hit.cumsum()
+        axes.plot(
+            hits / max(matches.objects, 1), hits / np.arange(1, len(hits) + 1), label=name
+        )
+    axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
