@@ -1,0 +1,63 @@
+# Copyright 2026 The mm_fusion authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Installs mm_fusion as an ament_python package."""
+
+from glob import glob
+
+from setuptools import find_packages, setup
+
+NAME = "mm_fusion"
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    packages=find_packages(include=[NAME, f"{NAME}.*"]),
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        (f"share/{NAME}/launch", glob("launch/*.launch.py")),
+        (f"share/{NAME}/config", glob("config/*")),
+        (f"share/{NAME}/rviz", glob("rviz/*.rviz")),
+    ],
+    python_requires=">=3.10",
+    install_requires=[
+        "setuptools",
+        "numpy>=1.26",
+        "scipy>=1.8",
+        "opencv-python-headless>=4.5",
+        "PyYAML>=5.4",
+        "rosbags>=0.10",
+        "mcap>=1.0",
+        "tqdm>=4.60",
+        "rich>=10",
+        "matplotlib>=3.5",
+    ],
+    extras_require={
+        "simulation": ["open3d-cpu>=0.18"],
+        "scoring": ["shapely>=2.0"],
+    },
+    zip_safe=True,
+    maintainer="The mm_fusion authors",
+    maintainer_email="maintainers@mm-fusion.example.org",
+    description="Fuses cameras, LiDARs, radars and GPS into tracked 3D objects.",
+    license="Apache-2.0",
+    entry_points={
+        "console_scripts": [
+            "mm_fusion = mm_fusion.cli:main",
+            "fusion_node = mm_fusion.ros.fusion_node:main",
+            "player_node = mm_fusion.ros.player_node:main",
+        ],
+    },
+)
