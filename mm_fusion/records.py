@@ -26,7 +26,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,9 +164,9 @@ class OdometrySample:
         )
 
 
-FramedRecord = Union[LidarScan, RadarScan, CameraImage]
-MotionRecord = Union[GpsFix, ImuSample, TwistSample, OdometrySample]
-SensorRecord = Union[FramedRecord, MotionRecord]
+FramedRecord = LidarScan | RadarScan | CameraImage
+MotionRecord = GpsFix | ImuSample | TwistSample | OdometrySample
+SensorRecord = FramedRecord | MotionRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

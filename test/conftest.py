@@ -21,8 +21,10 @@ from pathlib import Path
 
 import pytest
 
+from mm_fusion.ros.environment import enter_ros_environment
+
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-os.environ.setdefault("MALLOC_ARENA_MAX", "1")
+enter_ros_environment()
 
 DATA = Path(os.environ.get("MM_FUSION_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

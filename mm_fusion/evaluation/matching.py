@@ -85,8 +85,8 @@ def match(
     rows: list[tuple[float, bool, int, int, int]] = []
     objects = 0
     for index, frame in enumerate(frames):
-        wanted = np.ones(len(frame.truth), np.bool_) if label is None else (
-            frame.truth.labels == label
+        wanted = (
+            np.ones(len(frame.truth), np.bool_) if label is None else (frame.truth.labels == label)
         )
         objects += int((wanted & frame.counted).sum())
         rows += _match_frame(index, frame, wanted, distance_m, None if as_any else label)

@@ -60,9 +60,7 @@ def evaluate(
         frame.token: objects_of(results.frames[frame.token], invert(frame.result_from_ego))
         for frame in labelled
     }
-    frames = pair_all(
-        labelled, detections, range_m=range_m, min_lidar_points=min_lidar_points
-    )
+    frames = pair_all(labelled, detections, range_m=range_m, min_lidar_points=min_lidar_points)
     if not frames:
         raise RecordingError(
             f"none of the {len(wanted)} frames of the results is labelled in {source.layout}; "
@@ -71,9 +69,7 @@ def evaluate(
     figures = score(
         frames, distance_m=distance_m, range_m=range_m, min_lidar_points=min_lidar_points
     )
-    curves = {
-        c.name: match(frames, distance_m, CLASSES.index(c.name)) for c in figures.classes
-    }
+    curves = {c.name: match(frames, distance_m, CLASSES.index(c.name)) for c in figures.classes}
     return figures, curves
 
 
@@ -127,9 +123,7 @@ def plot_score(curves: Curves, path: Path) -> None:
     axes = figure.subplots()
     for name, matches in curves.items():
         hits = matches.hit.cumsum()
-        axes.plot(
-            hits / max(matches.objects, 1), hits / np.arange(1, len(hits) + 1), label=name
-        )
+        axes.plot(hits / max(matches.objects, 1), hits / np.arange(1, len(hits) + 1), label=name)
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
     axes.grid(alpha=0.3)
     axes.legend()

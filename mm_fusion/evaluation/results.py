@@ -120,10 +120,9 @@ def save_results(path: Path, results: Results) -> None:
     lines = [
         f"{json.dumps(token)}: {json.dumps(list(boxes))}" for token, boxes in results.frames.items()
     ]
+    meta = json.dumps(dict(results.meta), sort_keys=True)
     text = ",\n".join(lines)
-    path.write_text(
-        f'{{"meta": {json.dumps(dict(results.meta), sort_keys=True)},\n"results": {{\n{text}\n}}}}\n'
-    )
+    path.write_text(f'{{"meta": {meta},\n"results": {{\n{text}\n}}}}\n')
 
 
 def load_results(path: Path) -> Results:

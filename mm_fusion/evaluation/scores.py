@@ -92,9 +92,7 @@ def score(
     )
 
 
-def _class_score(
-    frames: Sequence[ScoredFrame], label: int | None, distance_m: float
-) -> ClassScore:
+def _class_score(frames: Sequence[ScoredFrame], label: int | None, distance_m: float) -> ClassScore:
     found = match(frames, distance_m, label)
     aps = {f"{d:g}": average_precision(match(frames, d, label)) for d in AP_DISTANCES_M}
     errors = _errors(frames, match(frames, TP_DISTANCE_M, label))

@@ -26,7 +26,16 @@ from mm_fusion.records import Bool, Float32, Float64
 
 # corner order: the bottom face anticlockwise seen from above, front left first, then the top
 _SIGNS = np.array(
-    [[1, 1, -1], [-1, 1, -1], [-1, -1, -1], [1, -1, -1], [1, 1, 1], [-1, 1, 1], [-1, -1, 1], [1, -1, 1]]
+    [
+        [1, 1, -1],
+        [-1, 1, -1],
+        [-1, -1, -1],
+        [1, -1, -1],
+        [1, 1, 1],
+        [-1, 1, 1],
+        [-1, -1, 1],
+        [1, -1, 1],
+    ]
 )
 EDGES = tuple(
     [(i, (i + 1) % 4) for i in range(4)]
@@ -72,7 +81,7 @@ def moved_boxes(target_from_source: Float64, boxes: Float64) -> Float64:
 
 def bev_intersection(a: Float64, b: Float64) -> Float64:
     """Return the overlapping ground area (A, B) m^2 of boxes (A, 7) and (B, 7)."""
-    import shapely  # noqa: PLC0415  # only who scores needs it
+    import shapely  # only who scores needs it
 
     rings_a, rings_b = (
         shapely.polygons(corners(boxes)[:, :4, :2]) if len(boxes) else np.zeros(0, object)

@@ -55,9 +55,7 @@ def geodetic_from_ecef(ecef: Float64) -> tuple[float, float, float]:
     normal_m = SEMI_MAJOR_M
     for _ in range(6):
         normal_m = SEMI_MAJOR_M / np.sqrt(1 - ECCENTRICITY_2 * np.sin(latitude) ** 2)
-        latitude = float(
-            np.arctan2(z + ECCENTRICITY_2 * normal_m * np.sin(latitude), across)
-        )
+        latitude = float(np.arctan2(z + ECCENTRICITY_2 * normal_m * np.sin(latitude), across))
     altitude = across * np.cos(latitude) + z * np.sin(latitude)
     altitude -= SEMI_MAJOR_M * np.sqrt(1 - ECCENTRICITY_2 * np.sin(latitude) ** 2)
     return latitude, float(np.arctan2(y, x)), float(altitude)
@@ -69,9 +67,7 @@ class LocalTangentPlane:
     def __init__(self, latitude_rad: float, longitude_rad: float, altitude_m: float) -> None:
         self.datum = (latitude_rad, longitude_rad, altitude_m)
         self._origin_ecef = ecef_from_geodetic(latitude_rad, longitude_rad, altitude_m)
-        (sa, ca), (so, co) = (
-            (np.sin(a), np.cos(a)) for a in (latitude_rad, longitude_rad)
-        )
+        (sa, ca), (so, co) = ((np.sin(a), np.cos(a)) for a in (latitude_rad, longitude_rad))
         self._enu_from_ecef = np.array(
             [[-so, co, 0], [-sa * co, -sa * so, ca], [ca * co, ca * so, sa]]
         )

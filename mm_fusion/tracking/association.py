@@ -30,8 +30,10 @@ def associate(
     """Pair tracks with detections by squared Mahalanobis distance of the position.
 
     Args:
-        predicted: (T, 2) m, `covariances` (T, 2, 2) m^2.
-        measured: (D, 2) m, `noises` (D, 2, 2) m^2.
+        predicted: (T, 2) m.
+        covariances: (T, 2, 2) m^2, of the predicted.
+        measured: (D, 2) m.
+        noises: (D, 2, 2) m^2, of the measured.
         gate: largest squared distance of a pair; chi-square with two degrees of freedom.
 
     Returns:

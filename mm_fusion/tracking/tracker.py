@@ -126,9 +126,7 @@ class Tracker:
         tracks.hits[rows] += 1
         tracks.seen_ns[rows] = stamp_ns
 
-    def _begin(
-        self, detected: Objects, measured: Float64, noises: Float64, stamp_ns: int
-    ) -> None:
+    def _begin(self, detected: Objects, measured: Float64, noises: Float64, stamp_ns: int) -> None:
         count = len(detected)
         ids = np.arange(self._next_id, self._next_id + count, dtype=np.int64)
         self._next_id += count
@@ -181,7 +179,7 @@ def _elected(votes: Float64) -> Int64:
     """Return the class with the most evidence; `unknown` only where nothing else has any."""
     known = votes.copy()
     known[:, UNKNOWN] *= 1e-3
-    return known.argmax(axis=1).astype(np.int64)
+    return np.asarray(known.argmax(axis=1), np.int64)
 
 
 def _turned(kept_rad: Float64, seen_rad: Float64) -> Float64:
@@ -207,7 +205,7 @@ def _carried(objects: Objects, target_from_source: Float64) -> Objects:
 
 def _measurements(detected: Objects) -> tuple[Float64, Float64]:
     """Return x, y, vx, vy (D, 4) with covariances (D, 4, 4); an unknown velocity has no weight."""
-    known = np.isfinite(detected.velocities_ego).all(axis=1)
+    known = np.asarray(np.isfinite(detected.velocities_ego).all(axis=1))
     velocity = np.where(known[:, None], detected.velocities_ego, 0.0)
     noises = detected.covariances.copy()
     unknown = np.flatnonzero(~known)

@@ -83,7 +83,11 @@ def test_an_object_that_does_not_count_is_neither_found_nor_missed():
 
 def test_a_detection_in_an_ignored_region_is_no_false_alarm():
     matches = match(
-        [frame(objects([(10, 0, 0.9), (30, 0, 0.8)]), Objects.none(), ignored=objects([(10, 0, 1)]))],
+        [
+            frame(
+                objects([(10, 0, 0.9), (30, 0, 0.8)]), Objects.none(), ignored=objects([(10, 0, 1)])
+            )
+        ],
         1.0,
         CAR,
     )

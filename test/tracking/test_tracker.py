@@ -47,7 +47,9 @@ def tracker():
 def test_a_car_is_confirmed_at_its_third_detection_and_keeps_its_id(tracker):
     counts = [len(tracker.update(seen((10 + k, 0)), STILL, at(0.1 * k))) for k in range(5)]
     assert counts == [0, 0, 1, 1, 1]
-    ids = {int(tracker.update(seen((15 + k, 0)), STILL, at(0.5 + 0.1 * k)).ids[0]) for k in range(5)}
+    ids = {
+        int(tracker.update(seen((15 + k, 0)), STILL, at(0.5 + 0.1 * k)).ids[0]) for k in range(5)
+    }
     assert ids == {1}
 
 
