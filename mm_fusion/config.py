@@ -311,7 +311,7 @@ def walk(cls: type = FusionConfig, path: str = "") -> Iterator[tuple[str, Field[
     types = get_type_hints(cls)
     for f in fields(cls):
         if is_dataclass(types[f.name]):
-            yield from walk(types[f.name], f"{path}{f.name}.")  # type: ignore[arg-type]
+            yield from walk(types[f.name], f"{path}{f.name}.")
         elif f.metadata:
             yield path + f.name, f
 
