@@ -12,7 +12,6 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-
 """What a recording gives: frames of records, calibration and, where labelled, the truth.
 
 Every reader of a data set gives the same records, so that whoever runs, scores or converts a
@@ -22,18 +21,42 @@ recording does not know which data set it is. A reader of a data set is a `Recor
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from mm_fusion.calibration import Calibration
 from mm_fusion.config import SensorConfig
+from mm_fusion.errors import RecordingError, RecordingWarning
 from mm_fusion.records import Float64, FramedRecord, Int64, MotionRecord, Objects
 from mm_fusion.shapes import check_shapes
 
+T = TypeVar("T")
+
 UNKNOWN_OCCLUSION = -1
+
+SENSORS = {  # the streams of a data set, named and published alike whatever the data set
+    "lidar": SensorConfig(name="lidar", kind="lidar", topic="lidar/points", frame="lidar"),
+    "radar": SensorConfig(name="radar", kind="radar", topic="radar/points", frame="radar"),
+    "gps": SensorConfig(name="gps", kind="gps", topic="gps/fix", frame="gps"),
+    "imu": SensorConfig(name="imu", kind="imu", topic="imu", frame="imu"),
+    "twist": SensorConfig(name="twist", kind="twist", topic="twist", frame="base_link"),
+}
+
+
+def camera_sensor(name: str) -> SensorConfig:
+    """Describe one camera of a data set."""
+    return SensorConfig(
+        name=name,
+        kind="camera",
+        topic=f"{name}/image/compressed",
+        info_topic=f"{name}/camera_info",
+        frame=name,
+    )
 
 
 def _no_regions() -> Float64:
@@ -44,29 +67,19 @@ def _no_regions() -> Float64:
 class Truth:
     """The labels of one frame, and where labels exist at all.
 
-    A detection is scored only within `azimuth_limit_rad`, and is neither right nor wrong where it
-    meets an `ignored` object or falls into an `ignored_px` region of the image.
+    Only what lies within `azimuth_limit_rad` is scored. A detection that meets an `ignored` object
+    or falls into an `ignored_px` region of the image is neither right nor wrong.
     """
 
     objects: Objects  # ids where known; velocities NaN where unknown
-    occlusion: (
-        Int64  # (K,) 0 fully visible, 1 partly, 2 largely, 3 nothing said; -1 unknown
-    )
-    azimuth_limit_rad: float = (
-        math.pi
-    )  # labels exist only within +- this of the x axis of ego
-    ignored: Objects = field(
-        default_factory=Objects.none
-    )  # seen, but of no scored class
-    ignored_px: Float64 = field(
-        default_factory=_no_regions
-    )  # (D, 4) left, top, right, bottom
-    camera: str = ""  # whose image `ignored_px` speaks of
+    occlusion: Int64  # (K,) 0 fully visible, 1 partly, 2 largely occluded; -1 unknown
+    azimuth_limit_rad: float = math.pi  # labels exist only within +- this of the x axis of ego
+    ignored: Objects = field(default_factory=Objects.none)  # labelled, but not to be scored
+    ignored_px: Float64 = field(default_factory=_no_regions)  # (D, 4) left, top, right, bottom
+    ignored_camera: str = ""  # whose image `ignored_px` speaks of
 
     def __post_init__(self) -> None:
-        check_shapes(
-            scores=(self.objects.scores, ("K",)), occlusion=(self.occlusion, ("K",))
-        )
+        check_shapes(scores=(self.objects.scores, ("K",)), occlusion=(self.occlusion, ("K",)))
         check_shapes(ignored_px=(self.ignored_px, ("D", 4)))
 
 
@@ -76,12 +89,8 @@ class RecordedFrame:
 
     token: str  # the data set's own name of the frame
     stamp_ns: int
-    records: Mapping[
-        str, FramedRecord
-    ]  # stream -> record; a stream without one is not there
-    motion: tuple[
-        tuple[str, MotionRecord], ...
-    ]  # stream, record since the last frame; in order
+    records: Mapping[str, FramedRecord]  # stream -> record; a stream without one is not in it
+    motion: tuple[tuple[str, MotionRecord], ...]  # stream, record since the last frame; in order
     calibration: Calibration
     truth: Truth | None  # None: the frame is not labelled
     result_from_ego: Float64  # (4, 4) into the recording's `result_frame`
@@ -105,9 +114,40 @@ class Recording(Protocol):
     def frames(self, tokens: Collection[str] | None = None) -> Iterator[RecordedFrame]:
         """Read frame by frame in the order of the stamps; only those named, where names are given.
 
+        A file that is broken is left out of its frame with a `RecordingWarning` that names it.
+
         Raises:
-            RecordingError: a name is not in the recording, or a file is broken.
+            RecordingError: a name is not in the recording, or a calibration is broken.
         """
 
     def __len__(self) -> int:
         """Return the number of frames, without reading them."""
+
+
+def chosen(known: Sequence[str], wanted: Collection[str] | None, source: Path) -> list[str]:
+    """Return the known frame names that are wanted, all where `wanted` is None, in their order."""
+    if wanted is None:
+        return list(known)
+    if strangers := sorted(set(wanted) - set(known)):
+        raise RecordingError(
+            f"{source} has no frame {strangers[0]!r} ({len(strangers)} of {len(wanted)} names are "
+            f"not in it); its frames run from {known[0] if known else 'none'} "
+            f"to {known[-1] if known else 'none'}"
+        )
+    return [token for token in known if token in set(wanted)]
+
+
+def or_skipped(read: Callable[[], T]) -> T | None:
+    """Return what `read` reads; where that file is broken, warn with its reason and return None."""
+    try:
+        return read()
+    except RecordingError as error:
+        warnings.warn(f"{error}; skipped", RecordingWarning, stacklevel=2)
+        return None
+
+
+def files_of(folder: Path, *suffixes: str) -> dict[str, Path]:
+    """Return the files of a folder by name without suffix; none where the folder is not there."""
+    if not folder.is_dir():
+        return {}
+    return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix in suffixes}
