@@ -31,17 +31,14 @@ import numpy as np
 
 from mm_fusion.config import SensorConfig
 from mm_fusion.errors import RecordingError
-from mm_fusion.recordings.astyx_files import (
+from mm_fusion.recordings.astyx_labels import read_calibration, read_can, read_json, read_truth
+from mm_fusion.recordings.astyx_tables import (
     OS1,
     RANGE_RATE_PERIOD_MPS,
     VLP16,
     middle_of_revolution_ns,
-    read_calibration,
-    read_can,
-    read_json,
     read_lidar,
     read_radar,
-    read_truth,
 )
 from mm_fusion.recordings.picture import SUFFIXES, picture_size, read_picture
 from mm_fusion.recordings.recording import (
@@ -148,7 +145,7 @@ class Astyx:
     def _lidar_stamps(self, numbers: list[str]) -> dict[str, int]:
         """Date the frames, in the order of their numbers, by the LiDAR's clock."""
         stamps: dict[str, int] = {}
-        last_ns = -_HOUR_NS
+        last_ns = 0
         for number in numbers:
             path = self._files["lidar"].get(number, self._root / "lidar_vlp16" / f"{number}.txt")
             try:

@@ -76,8 +76,8 @@ class KittiRaw:
             )
         self._stamps = {s: read_stamps(drive / f / "timestamps.txt") for s, f in _FOLDERS.items()}
         self._rig = rig_of_drive(drive)
-        pictures = self._files[CAMERA].values()
-        size_px = picture_size(next(iter(pictures))) if pictures else None
+        sizes = (or_skipped(partial(picture_size, p)) for p in self._files[CAMERA].values())
+        size_px = next((size for size in sizes if size is not None), None)
         self._calibration = checked(self._rig, drive, size_px)
         scans = [path.stat().st_size for path in self._files["lidar"].values()]
         self._whole_bytes = statistics.median(scans) if scans else 0

@@ -58,7 +58,7 @@ _UNSAID = 3  # KITTI's occlusion 3
 class KittiObject:
     """The labelled frames of KITTI object: image, velodyne, boxes in the camera's view.
 
-    The frames are unrelated and undated: their stamps are `FRAME_PERIOD_NS` times their number.
+    The frames are unrelated and undated: their stamps are made up, in the order of the names.
     """
 
     layout = "kitti_object"
@@ -94,7 +94,7 @@ class KittiObject:
             if (token in self._images)
             else None
         )
-        stamp_ns = FRAME_PERIOD_NS * (int(token) if token.isdigit() else self._tokens.index(token))
+        stamp_ns = FRAME_PERIOD_NS * (1 + self._tokens.index(token))
         return RecordedFrame(
             token=token,
             stamp_ns=stamp_ns,
@@ -126,8 +126,8 @@ class KittiObject:
 def read_labels(path: Path, ego_from_rect: Float64, azimuth_limit_rad: float) -> Truth:
     """Read one label file: boxes of the rectified camera frame, into the ego frame.
 
-    Vans and sitting people are ignored under the name of the class they resemble, trams and the
-    rest as unknown, as KITTI's own scores do; `DontCare` regions are kept in pixels.
+    As in KITTI's own scores, vans and sitting people are ignored under the class they resemble and
+    `DontCare` regions, kept in pixels, count neither way. Trams and the rest are ignored too.
 
     Raises:
         RecordingError: a line has too few columns or words where numbers belong.

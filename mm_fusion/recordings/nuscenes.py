@@ -48,6 +48,7 @@ from mm_fusion.records import CLASSES, UNKNOWN, Bool, Float64, FramedRecord, Lid
 INFO = "info.json"
 _POINT_BYTES = 20  # x, y, z, intensity 0..255, ring as float32
 _SCORED = ("car", "truck", "bus", "trailer", "motorcycle", "bicycle", "pedestrian")
+_BACKGROUND = ("traffic_cone", "barrier")
 
 
 class NuScenes:
@@ -159,11 +160,15 @@ def _scan(path: Path, stamp_ns: int) -> LidarScan:
 def _truth(
     instances: Sequence[Mapping[str, Any]], names: Sequence[str], ego_from_lidar: Float64
 ) -> Truth:
-    """Turn the boxes; what is no road user or holds no point is ignored, as nuScenes scores."""
+    """Turn the boxes; cones and barriers are background, boxes without a point are ignored.
+
+    Construction vehicles, which the package has no class for, are ignored as well.
+    """
+    instances = [box for box in instances if _kind(box, names) not in _BACKGROUND]
     boxes = np.array([box["bbox_3d"] for box in instances], np.float64).reshape(-1, 7)
     across = np.array([box["velocity"] for box in instances], np.float64).reshape(-1, 2)
     velocities = rotate(ego_from_lidar, np.column_stack([across, np.zeros(len(across))]))
-    kinds = [names[box["bbox_label_3d"]] if box["bbox_label_3d"] >= 0 else "" for box in instances]
+    kinds = [_kind(box, names) for box in instances]
     labels = [CLASSES.index(kind) if kind in _SCORED else UNKNOWN for kind in kinds]
     objects = Objects.of_boxes(
         moved_boxes(ego_from_lidar, boxes),
@@ -176,6 +181,11 @@ def _truth(
         occlusion=np.full(int(scored.sum()), UNKNOWN_OCCLUSION, np.int64),
         ignored=objects[~scored],
     )
+
+
+def _kind(box: Mapping[str, Any], names: Sequence[str]) -> str:
+    number = int(box["bbox_label_3d"])
+    return names[number] if number >= 0 else ""
 
 
 def _measured(instances: Sequence[Mapping[str, Any]]) -> Bool:
