@@ -24,6 +24,7 @@
 from __future__ import annotations
 
 import statistics
+import warnings
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
@@ -31,7 +32,7 @@ from pathlib import Path
 import numpy as np
 
 from mm_fusion.config import SensorConfig
-from mm_fusion.errors import RecordingError
+from mm_fusion.errors import RecordingError, RecordingWarning
 from mm_fusion.geometry.rigid import invert
 from mm_fusion.recordings.kitti_calibration import CAMERA, checked, rig_of_drive
 from mm_fusion.recordings.kitti_oxts import read_oxts, read_stamps
@@ -177,4 +178,8 @@ def read_velodyne(path: Path, stamp_ns: int) -> LidarScan:
 
 
 def _numbered(folder: Path, *suffixes: str) -> dict[str, Path]:
-    return {name: path for name, path in files_of(folder, *suffixes).items() if name.isdigit()}
+    numbered = {n: path for n, path in files_of(folder, *suffixes).items() if n.isdigit()}
+    if folder.is_dir() and not numbered:
+        reason = f"{folder} holds no numbered {' or '.join(suffixes)} file; stream skipped"
+        warnings.warn(reason, RecordingWarning, stacklevel=2)
+    return numbered
