@@ -73,15 +73,10 @@ def _convert(args: argparse.Namespace) -> None:
     print(f"{args.bag}: {recording.layout}, play it with `mm_fusion play {args.bag}`")
 
 
-def _play(args: argparse.Namespace) -> int:
-    from mm_fusion.ros.environment import restart_with_ros_environment
-
-    restart_with_ros_environment()
+def _play(args: argparse.Namespace) -> None:
     from mm_fusion.ros.player_node import play
 
-    return play(
-        args.bag, rate=args.rate, loop=args.loop, topics=args.topics, wait_for=args.wait_for
-    )
+    play(args.bag, rate=args.rate, loop=args.loop, topics=args.topics, wait_for=args.wait_for)
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -144,7 +139,7 @@ def _view(args: argparse.Namespace) -> None:
 
 
 def _bench(args: argparse.Namespace) -> None:
-    from mm_fusion.ros.session import bench_bag, bench_transport, print_bench
+    from mm_fusion.ros.bench import bench_bag, bench_transport, print_bench
 
     if args.transport:
         figures = bench_transport(seconds=args.seconds)

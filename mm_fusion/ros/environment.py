@@ -26,6 +26,7 @@ from pathlib import Path
 from mm_fusion.errors import ConfigError
 
 TRANSPORT_VARIABLE = "FASTDDS_DEFAULT_PROFILES_FILE"
+LOCAL = ("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 _OLDER_TRANSPORT_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE"  # the same, up to Iron
 _SOURCE = Path(__file__).parents[2]
 _M_ARENA_MAX = -8  # malloc.h of glibc
@@ -41,9 +42,8 @@ def shipped_file(name: str) -> Path:
     for place in places:
         if (place / name).is_file():
             return place / name
-    raise ConfigError(
-        f"{name} of mm_fusion is in none of {', '.join(map(str, places))}; install the package again"
-    )
+    looked_in = ", ".join(map(str, places))
+    raise ConfigError(f"{name} of mm_fusion is in none of {looked_in}; install the package again")
 
 
 def ros_environment(domain_id: int | None = None) -> dict[str, str]:
@@ -58,7 +58,7 @@ def ros_environment(domain_id: int | None = None) -> dict[str, str]:
     _add_ros(environment)
     if domain_id is not None:
         environment["ROS_DOMAIN_ID"] = str(domain_id)
-        environment.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+        environment.setdefault(*LOCAL)
     if str(_SOURCE) not in (*site.getsitepackages(), *_entries(environment, "PYTHONPATH")):
         paths = [str(_SOURCE), *_entries(environment, "PYTHONPATH")]
         environment["PYTHONPATH"] = os.pathsep.join(paths)

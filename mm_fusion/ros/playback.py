@@ -36,6 +36,7 @@ class PlayOptions:
     loop: bool = False
     topics: tuple[str, ...] = ()  # only these; empty: all
     wait_for: tuple[str, ...] = ()  # begin when each of these topics has a subscriber
+    wait_count: int = 0  # and there are so many subscriptions in all
     wait_s: float = 30.0  # but no later than this
     progress: bool | None = None  # a bar on stderr; None: if it is a terminal
 

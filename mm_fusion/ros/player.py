@@ -83,6 +83,7 @@ class Player:
         with closing(ReadAhead(self._turns())) as ahead:
             self._await_subscribers()
             ahead.fill(timeout_s=1.0)
+            self._node.get_logger().info(f"playing {len(self._publishers)} topics")
             began_s, cpu_began_s = time.monotonic(), _cpu_s()
             length_s = (self._bag.end_ns - self._bag.start_ns) / NS_PER_S
             shown = self._options.progress
@@ -140,23 +141,26 @@ class Player:
                 return
 
     def _await_subscribers(self) -> None:
-        deaf = set(self._options.wait_for)
         latest_s = time.monotonic() + self._options.wait_s
-        while deaf and not self._stop.asked:
+        while (lacking := self._lacking()) and not self._stop.asked:
             if time.monotonic() > latest_s:
                 self._node.get_logger().warning(
-                    f"nobody has subscribed to {', '.join(sorted(deaf))} within "
-                    f"{self._options.wait_s:g} s; playing all the same"
+                    f"{lacking} after {self._options.wait_s:g} s; playing all the same"
                 )
                 return
             time.sleep(0.05)
-            deaf = {t for t in deaf if not self._has_subscriber(t)}
-        if self._options.wait_for:
+        if self._options.wait_for or self._options.wait_count:
             time.sleep(MATCHING_S)
 
-    def _has_subscriber(self, topic: str) -> bool:
-        publisher = self._publishers.get(topic)
-        return publisher is None or publisher.get_subscription_count() > 0
+    def _lacking(self) -> str:
+        """Say which subscriptions are waited for; empty when all are there."""
+        counts = {t: p.get_subscription_count() for t, p in self._publishers.items()}
+        clock = {"/clock": self._clock.get_subscription_count()}
+        if deaf := [t for t in self._options.wait_for if (counts | clock).get(t, 1) == 0]:
+            return f"nobody subscribes to {', '.join(deaf)}"
+        if (there := sum(counts.values())) < (wanted := self._options.wait_count):
+            return f"{there} of {wanted} subscriptions are there"
+        return ""
 
     def _sleep_until(self, due: Due) -> bool:
         """Wait until the message is due, /clock ticking; False when asked to stop."""
@@ -185,8 +189,8 @@ class Player:
 
     def _finish(self) -> bool:
         """Stay until what was sent has arrived; latched data lives no longer than we do."""
-        time.sleep(0.0 if self._stop.asked else LINGER_S)
-        latest_s = time.monotonic() + (0.0 if self._stop.asked else ACKNOWLEDGE_S)
+        time.sleep(LINGER_S)
+        latest_s = time.monotonic() + (1.0 if self._stop.asked else ACKNOWLEDGE_S)
         return all(
             p.wait_for_all_acked(Duration(seconds=max(0.0, latest_s - time.monotonic())))
             for p in self._publishers.values()

@@ -87,7 +87,7 @@ class ReadAhead:
             for due in self._source:
                 if not self._put(due):
                     break
-        except BaseException as error:  # noqa: BLE001  # it is the reader's, who raises it again
+        except BaseException as error:  # it is the reader's, who raises it again
             self._error = error
         with self._changed:
             self._ended = True

@@ -1,0 +1,121 @@
+# Copyright 2026 The mm_fusion authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+
+"""Hears what the fusion node says: its outputs, by stamp, as the core's values again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from autoware_perception_msgs.msg import TrackedObjects
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from nav_msgs.msg import Odometry
+from rclpy.context import Context
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from scipy.spatial.transform import Rotation
+from sensor_msgs.msg import CompressedImage
+from vision_msgs.msg import Detection3DArray
+
+from mm_fusion.records import CLASSES, NS_PER_S, UNKNOWN, UNTRACKED, Float64, Objects
+
+DEPTH = 100
+
+
+@dataclass(kw_only=True)
+class Outputs:
+    """What a fusion node published, by stamp in ns."""
+
+    detections: dict[int, Objects] = field(default_factory=dict)
+    tracks: dict[int, Objects] = field(default_factory=dict)
+    objects: dict[int, TrackedObjects] = field(default_factory=dict)
+    map_from_ego: dict[int, Float64] = field(default_factory=dict)  # (4, 4)
+    overlays: dict[str, dict[int, bytes]] = field(default_factory=dict)  # camera -> JPEG
+    diagnostics: dict[str, DiagnosticStatus] = field(default_factory=dict)  # latest of each name
+
+
+class Collector(Node):
+    """Keeps every output of one fusion node."""
+
+    def __init__(self, context: Context, cameras: Collection[str] = ()) -> None:
+        """Subscribe.
+
+        Args:
+            context: initialised, of the node's domain.
+            cameras: whose overlays are wanted; the node draws those only that somebody wants.
+        """
+        super().__init__("collector", context=context, start_parameter_services=False)
+        kept = self.outputs = Outputs(overlays={camera: {} for camera in cameras})
+        self._listen(Detection3DArray, "detections", kept.detections, objects_from_detections)
+        self._listen(Detection3DArray, "tracks", kept.tracks, objects_from_detections)
+        self._listen(TrackedObjects, "objects", kept.objects, lambda message: message)
+        self._listen(Odometry, "odometry", kept.map_from_ego, pose_from_odometry)
+        for camera, images in kept.overlays.items():
+            topic = f"overlay/{camera}/compressed"
+            self._listen(CompressedImage, topic, images, lambda message: bytes(message.data))
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, DEPTH)
+
+    def _listen(
+        self, kind: type[Any], topic: str, kept: dict[int, Any], value: Callable[[Any], Any]
+    ) -> None:
+        keep = partial(_keep, kept, value)
+        self.create_subscription(kind, f"/fusion/{topic}", keep, QoSProfile(depth=DEPTH))
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        self.outputs.diagnostics.update({status.name: status for status in message.status})
+
+
+def _keep(kept: dict[int, Any], value: Callable[[Any], Any], message: Any) -> None:  # noqa: ANN401
+    stamp = message.header.stamp
+    kept[stamp.sec * NS_PER_S + stamp.nanosec] = value(message)
+
+
+def objects_from_detections(message: Detection3DArray) -> Objects:
+    """Read boxes, classes, scores and identities; velocities are in `~/objects` only."""
+    boxes, labels, scores, ids = [], [], [], []
+    for detection in message.detections:
+        pose, size = detection.bbox.center, detection.bbox.size
+        x, y, z = pose.position.x, pose.position.y, pose.position.z
+        boxes.append([x, y, z, size.x, size.y, size.z, _yaw_rad(pose.orientation)])
+        guesses = [(r.hypothesis.score, r.hypothesis.class_id) for r in detection.results]
+        score, name = max(guesses, default=(0.0, ""))
+        labels.append(CLASSES.index(name) if name in CLASSES else UNKNOWN)
+        scores.append(score)
+        ids.append(int(detection.id) if detection.id.isdigit() else UNTRACKED)
+    return Objects.of_boxes(
+        np.array(boxes, np.float64),
+        labels=np.array(labels, np.int64),
+        scores=np.array(scores, np.float64),
+        ids=np.array(ids, np.int64),
+    )
+
+
+def pose_from_odometry(message: Odometry) -> Float64:
+    """Return map_from_ego, (4, 4)."""
+    pose = message.pose.pose
+    q, p = pose.orientation, pose.position
+    map_from_ego = np.eye(4)
+    map_from_ego[:3, :3] = Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix()
+    map_from_ego[:3, 3] = p.x, p.y, p.z
+    return map_from_ego
+
+
+def _yaw_rad(q: Any) -> float:  # noqa: ANN401  # geometry_msgs/Quaternion
+    return math.atan2(2 * (q.w * q.z + q.x * q.y), 1 - 2 * (q.y * q.y + q.z * q.z))
