@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mm_fusion.errors import MessageError
-from mm_fusion.records import Float32, Float64, LidarScan, RadarScan
 from mm_fusion.recordings.columns import as_float64, column, columns_of, xyz_of
 from mm_fusion.recordings.headers import Message, stamp_of
+from mm_fusion.records import Float32, Float64, LidarScan, RadarScan
 
 INTENSITY = ("intensity", "intensities", "i", "reflectivity", "reflectance", "remission", "signal")
 RING = ("ring", "channel", "line", "laser_id", "laserid", "beam")

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mm_fusion.errors import MessageError
-from mm_fusion.records import Bool, Float32, Float64
 from mm_fusion.recordings.headers import Message, bytes_of
+from mm_fusion.records import Bool, Float32, Float64
 
 FORMATS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}
 Columns = NDArray[np.void]  # a structured array, a row a point

@@ -23,8 +23,8 @@ import numpy as np
 
 from mm_fusion.calibration import Camera
 from mm_fusion.errors import CalibrationError, MessageError
-from mm_fusion.records import CameraImage, Float64
 from mm_fusion.recordings.headers import Message, bytes_of, stamp_of
+from mm_fusion.records import CameraImage, Float64
 
 _BAYER = tuple(f"bayer_{order}" for order in ("rggb", "bggr", "gbrg", "grbg"))
 BYTES_PER_PIXEL = {

@@ -22,11 +22,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from mm_fusion.records import SensorRecord
 from mm_fusion.recordings.clouds import lidar_scan, radar_returns, radar_scan, radar_tracks
 from mm_fusion.recordings.headers import Message, frame_of, stamp_of
 from mm_fusion.recordings.images import camera_image, camera_of, compressed_image
 from mm_fusion.recordings.vehicle import gps_fix, imu_sample, odometry_sample, twist_sample
+from mm_fusion.records import SensorRecord
 
 Decoder = Callable[[Message], SensorRecord]
 

@@ -22,8 +22,8 @@ import numpy as np
 
 from mm_fusion.errors import MessageError
 from mm_fusion.geometry.rigid import compose, rotation_from_quaternion
-from mm_fusion.records import Float64, GpsFix, ImuSample, OdometrySample, TwistSample
 from mm_fusion.recordings.headers import Message, stamp_of
+from mm_fusion.records import Float64, GpsFix, ImuSample, OdometrySample, TwistSample
 
 NO_FIX = -1  # sensor_msgs/NavSatStatus
 COVARIANCE_UNKNOWN = 0  # sensor_msgs/NavSatFix

@@ -26,6 +26,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.serialization import serialize_message
 from rich.console import Console
 from rich.table import Table
@@ -41,6 +42,7 @@ from mm_fusion.ros.session import SessionResult, private_domain, run_session
 CAMERAS, WIDTH, HEIGHT = 6, 1600, 900  # rgb8
 POINTS, POINT_STEP = 120_000, 32  # bytes a point
 PERIOD_NS = NS_PER_S // 10
+LATENCIES = ("latency_p50_ms", "latency_p95_ms", "latency_max_ms")  # input to publication
 CYCLES = 20  # in the synthetic bag, which is looped
 
 
@@ -75,6 +77,23 @@ def session_figures(result: SessionResult) -> dict[str, Any]:
         "player_lag_max_ms": played["lag_max_s"] * 1e3,
         "played_mb": played["megabytes"],
     }
+
+
+def latency_figures(diagnostics: Mapping[str, DiagnosticStatus]) -> dict[str, float]:
+    """Return the latencies that the node's own diagnostics state, of frames and of stages."""
+    figures = {}
+    for name, status in diagnostics.items():
+        values = {pair.key: pair.value for pair in status.values}
+        _, _, what = name.partition(": ")
+        if what == "pipeline":
+            found = {key: values[key] for key in LATENCIES}
+        elif what.startswith("stage "):
+            stage = what.removeprefix("stage ").replace(" ", "_")
+            found = {f"{stage}_p95_ms": values["p95_ms"]}
+        else:
+            continue
+        figures.update({key: float(value) for key, value in found.items()})
+    return figures
 
 
 def bench_transport(seconds: float = 10.0, megabytes_per_s: float | None = None) -> dict[str, Any]:

@@ -117,13 +117,15 @@ def run_session(
         wait_for = " ".join(sensor_topics(config))
         play = ros_arguments(bag=str(bag), rate=rate, wait_for=wait_for, report=str(report))
         player = start("player_node", *play)
-        cores = _follow(executor, collector.outputs, node, player, expected, progress)
+        cpu_s = _follow(executor, collector.outputs, node, player, expected, progress)
+        _hear_out(executor, 2 * config.output.diagnostics_period_s + 0.1)
+        played = json.loads(report.read_text())
         return SessionResult(
             outputs=collector.outputs,
             reference=reference,
             expected=expected,
-            played=json.loads(report.read_text()),
-            node_cores=cores,
+            played=played,
+            node_cores=cpu_s / max(played["duration_s"], 1e-9),
             player_exit=player.wait(),
             node_exit=node.end(),
             logs=(node.log, player.log),
@@ -191,23 +193,25 @@ def _follow(
     """Listen until the bag has ended and all is answered or nothing more comes.
 
     Returns:
-        The CPU that the node used until then, in cores.
+        The CPU time the node used meanwhile, in seconds.
     """
-    began_s, cpu_began_s = time.monotonic(), node.cpu_s()
-    news_s, seen = began_s, 0
-    cpu_s = cpu_began_s
+    cpu_began_s = node.cpu_s()
+    news_s, seen = time.monotonic(), 0
     while True:
         executor.spin_once(timeout_sec=0.1)
-        now_s = time.monotonic()
-        if (count := len(outputs.detections)) > seen:
-            progress(count - seen)
-            news_s, seen = now_s, count
         if not node.running:
             raise node.failure()
-        cpu_s = node.cpu_s()
-        if player.running:
-            news_s = now_s
+        if (count := len(outputs.detections)) > seen or player.running:
+            progress(count - seen)
+            news_s, seen = time.monotonic(), count
         elif player.wait() != 0:
             raise player.failure()
-        elif now_s - news_s > QUIET_S or expected <= outputs.detections.keys():
-            return (cpu_s - cpu_began_s) / (now_s - began_s)
+        elif time.monotonic() - news_s > QUIET_S or expected <= outputs.detections.keys():
+            return node.cpu_s() - cpu_began_s
+
+
+def _hear_out(executor: SingleThreadedExecutor, seconds: float) -> None:
+    """Let the last diagnostics come, which sum all up."""
+    latest_s = time.monotonic() + seconds
+    while (left_s := latest_s - time.monotonic()) > 0:
+        executor.spin_once(timeout_sec=left_s)
