@@ -53,7 +53,7 @@ def write_parameters(config: FusionConfig, file: Path) -> Path:
     """Write a parameter file that holds every setting, for the node in any namespace."""
     values = {n: list(v) if isinstance(v, tuple) else v for n, v in flatten(config).items()}
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(yaml.safe_dump({"/**": {"ros__parameters": values}}, sort_keys=False))
+    file.write_text(yaml.safe_dump({"/**": {"ros__parameters": nested(values)}}, sort_keys=False))
     return file
 
 
