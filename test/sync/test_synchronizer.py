@@ -295,7 +295,7 @@ def test_a_driver_that_restarts_with_a_wrong_clock_loses_only_itself():
     lidar = periodic("lidar", 100, 5000, start=1000)
     wrong = [(t, ("front", t - 500_000)) for t, _ in periodic("front", 100, 5000, 10, 1000)]
     frames = []
-    for t, what in merged([(t, ("lidar", t)) for t, _ in lidar], wrong):
+    for _, what in merged([(t, ("lidar", t)) for t, _ in lidar], wrong):
         frames += sync.add(what[0], record(what[1]))
     assert sync.stats.resets == 0
     assert len(frames) >= 39
