@@ -1,0 +1,187 @@
+# Copyright 2026 The mm_fusion authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What the node publishes, and the topics it publishes on."""
+
+from __future__ import annotations
+
+import array
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import cv2
+from autoware_perception_msgs.msg import TrackedObjects
+from mm_fusion.preprocess.image import decode
+from nav_msgs.msg import Odometry
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
+from sensor_msgs.msg import CompressedImage
+from std_msgs.msg import Header
+from vision_msgs.msg import Detection3DArray
+from visualization_msgs.msg import MarkerArray
+
+from mm_fusion.calibration import Calibration, Camera
+from mm_fusion.config import FusionConfig
+from mm_fusion.errors import FusionError
+from mm_fusion.geometry.rigid import invert
+from mm_fusion.records import FusionResult, UInt8
+from mm_fusion.ros.markers import CLEAR, ObjectMarkers
+from mm_fusion.ros.message_types import message_class
+from mm_fusion.ros.object_messages import (
+    detections_message,
+    header_of,
+    odometry_message,
+    tracked_objects_message,
+    transform_message,
+)
+from mm_fusion.view.overlay import draw_overlay
+
+DEPTH = 10
+TF_DEPTH = 100
+JPEG_QUALITY = 80
+
+
+class Publishers:
+    """The publishers of one configured node. A message nobody listens to is not made.
+
+    `publish` and `publish_overlays` may be called from different threads, each from one.
+    """
+
+    def __init__(self, node: LifecycleNode, config: FusionConfig) -> None:
+        self._node = node
+        self._config = config
+        self.output = config.output  # replaced as a whole when settings change
+        self._all: list[LifecyclePublisher] = []
+        self._detections = self._create(Detection3DArray, "~/detections")
+        self._tracks = self._create(Detection3DArray, "~/tracks")
+        self._objects = self._create(TrackedObjects, "~/objects")
+        self._markers = self._create(MarkerArray, "~/markers")
+        self._odometry = self._create(Odometry, "~/odometry")
+        self._tf_type = message_class("tf2_msgs/msg/TFMessage") if config.output.tf else None
+        self._tf = self._create(self._tf_type, "/tf", TF_DEPTH) if config.output.tf else None
+        self._overlays = {
+            s.name: self._create(CompressedImage, f"~/overlay/{s.name}/compressed")
+            for s in config.sensors
+            if s.kind == "camera"
+        }
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew: no object that was shown is known any more."""
+        self._session = uuid.uuid4().bytes[:8]
+        self._object_markers = ObjectMarkers()
+        self._cleared = False
+
+    def destroy(self) -> None:
+        """Take the topics away."""
+        for publisher in self._all:
+            self._node.destroy_lifecycle_publisher(publisher)
+        self._all.clear()
+
+    def publish(self, result: FusionResult) -> None:
+        """Publish everything of one frame but its pictures."""
+        header = header_of(result.stamp_ns, self._config.base_frame)
+        session, tracks = self._session, result.tracks
+        _send(self._detections, lambda: detections_message(result.detections, header))
+        _send(self._tracks, lambda: detections_message(tracks, header))
+        _send(self._objects, lambda: tracked_objects_message(tracks, header, session))
+        self._publish_pose(result)
+        if self.output.markers:
+            self._publish_markers(result, header)
+
+    def wants_overlays(self) -> bool:
+        """Tell whether somebody looks at an overlay."""
+        return self.output.overlay and any(map(_heard, self._overlays.values()))
+
+    def publish_overlays(self, result: FusionResult, calibration: Calibration) -> None:
+        """Draw and publish the pictures somebody looks at.
+
+        Raises:
+            MessageError: an image cannot be decoded; the others are published all the same.
+        """
+        broken: FusionError | None = None
+        for name, publisher in self._overlays.items():
+            camera = calibration.cameras.get(name)
+            if camera is None or name not in result.frame.images or not _heard(publisher):
+                continue
+            try:
+                picture = overlay(result, camera, self.output.overlay_width_px)
+            except FusionError as error:
+                broken = error
+                continue
+            header = header_of(result.stamp_ns, self._config.sensor(name).frame or name)
+            publisher.publish(jpeg_message(picture, header))
+        if broken is not None:
+            raise broken
+
+    def _publish_pose(self, result: FusionResult) -> None:
+        header = header_of(result.stamp_ns, self._config.map_frame)
+        pose, child = result.frame.map_from_ego, self._config.base_frame
+        covariance, motion = result.pose_covariance, result.frame.motion
+        _send(self._odometry, lambda: odometry_message(pose, covariance, motion, header, child))
+        if self._tf is not None and self._tf_type is not None:
+            kind = self._tf_type
+            _send(self._tf, lambda: kind(transforms=[transform_message(pose, header, child)]))
+
+    def _publish_markers(self, result: FusionResult, header: Header) -> None:
+        if not _heard(self._markers):
+            self._cleared = False  # whoever comes next begins with a clean picture
+            return
+        if not self._cleared:
+            self._markers.publish(CLEAR)
+            self._cleared = True
+        made = self._object_markers.message(result.detections, result.tracks, header)
+        self._markers.publish(made)
+
+    def _create(self, kind: Any, topic: str, depth: int = DEPTH) -> LifecyclePublisher:  # noqa: ANN401
+        publisher = self._node.create_lifecycle_publisher(kind, topic, depth)
+        self._all.append(publisher)
+        return publisher
+
+
+def overlay(result: FusionResult, camera: Camera, width_px: int) -> UInt8:
+    """Draw what was found into one camera's image, (H, W, 3) RGB.
+
+    The boxes are those of the frame's stamp, the camera is where it was when it took the image.
+    """
+    frame = result.frame
+    frame_from_image_stamp = invert(frame.image_stamp_from_frame[camera.name])
+    moved = replace(camera, ego_from_camera=frame_from_image_stamp @ camera.ego_from_camera)
+    return draw_overlay(
+        decode(frame.images[camera.name]),
+        moved,
+        result.tracks if len(result.tracks) else result.detections,
+        points_ego=frame.points_ego,
+        radar_ego=frame.radar_ego,
+        width_px=width_px,
+    )
+
+
+def jpeg_message(rgb: UInt8, header: Header) -> CompressedImage:
+    """Compress an (H, W, 3) RGB picture."""
+    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    _, coded = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), quality)
+    data = array.array("B")
+    data.frombytes(coded.tobytes())  # an ndarray would be copied element by element
+    return CompressedImage(header=header, format="jpeg", data=data)
+
+
+def _heard(publisher: LifecyclePublisher) -> bool:
+    return publisher.get_subscription_count() > 0
+
+
+def _send(publisher: LifecyclePublisher, make: Callable[[], Any]) -> None:
+    if _heard(publisher):
+        publisher.publish(make())
