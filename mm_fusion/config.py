@@ -145,6 +145,9 @@ class GeometricConfig(Checked):
     ground_slope: float = setting(
         0.15, "steepest ground, rise over run", low=0.01, high=1, live=True
     )
+    ground_bend: float = setting(
+        0.04, "how far the ground may leave its plane, per metre of range", low=0, high=0.5
+    )
     ground_margin_m: float = setting(
         0.25, "points this close above the ground belong to it", low=0.02, high=1, live=True
     )

@@ -1,0 +1,77 @@
+# Copyright 2026 The mm_fusion authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The detector that needs no training: ground, clusters, boxes, radar.
+
+The safety net of every vehicle: it finds what stands on the road whether or not anybody has a name
+for it, with a LiDAR, a radar or both.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mm_fusion.config import GeometricConfig
+from mm_fusion.detection import clusters, radial, rectangles, shapes
+from mm_fusion.preprocess.ground import Ground, find_ground
+from mm_fusion.records import SEEN_BY, EgoFrame, Float32, Objects
+
+POSITION_STD_M = 0.3
+UNKNOWN_SPEED_STD_MPS = 10.0
+
+
+class GeometricDetector:
+    """Finds obstacles above the ground and what moves in the radar."""
+
+    name = "geometric"
+    needs_any_of = frozenset({"lidar", "radar"})
+
+    def __init__(self, config: GeometricConfig) -> None:
+        self._config = config
+
+    def detect(self, frame: EgoFrame) -> Objects:
+        """Return the objects of one frame; without LiDAR and radar there are none."""
+        points = self._in_range(frame.points_ego)
+        ground = find_ground(points, self._config) if len(points) else None
+        seen = self._from_lidar(points, ground) if ground is not None else Objects.none()
+        seen, used = radial.with_velocities(seen, frame)
+        heard = radial.radar_objects(frame, ~used, ground, self._config)
+        objects = Objects.joined(seen, heard)
+        return objects[objects.scores >= self._config.score_threshold]
+
+    def _in_range(self, points: Float32) -> Float32:
+        """Leave out what is too far and what is the vehicle itself."""
+        config = self._config
+        x, y = np.abs(points[:, 0]), np.abs(points[:, 1])
+        own = (x < config.vehicle_length_m / 2) & (y < config.vehicle_width_m / 2)
+        return np.asarray(points[~own & (x * x + y * y < config.range_m**2)])
+
+    def _from_lidar(self, points: Float32, ground: Ground) -> Objects:
+        config = self._config
+        height = points[:, 2] - ground.height(points[:, :2])
+        obstacles = points[(height > config.ground_margin_m) & (height < config.ceiling_m)]
+        grouped = clusters.cluster(obstacles, config)
+        if not len(grouped):
+            return Objects.none()
+        measured = shapes.measure(grouped, rectangles.fit(grouped), ground)
+        labels = shapes.classify(measured)
+        count = len(labels)
+        spread = np.diag([POSITION_STD_M**2] * 2 + [UNKNOWN_SPEED_STD_MPS**2] * 2)
+        return Objects.of_boxes(
+            shapes.complete(measured, labels),
+            labels=labels,
+            scores=shapes.score(measured, labels),
+            evidence=np.full(count, SEEN_BY["lidar"], np.uint8),
+            covariances=np.tile(spread, (count, 1, 1)),
+        )
