@@ -12,4 +12,4 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Records become frames, by their stamps alone."""
+"""Records become frames: what belongs to one moment, by the stamps."""

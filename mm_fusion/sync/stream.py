@@ -12,123 +12,161 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""One stream's records, in the order of their stamps, for as long as they may matter."""
+"""One stream's records in the order of their stamps, and what is known of the stream."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+import statistics
+from bisect import bisect_left, bisect_right
 from collections import deque
-from dataclasses import replace
-from statistics import median
+from itertools import pairwise
 
-from mm_fusion.config import SensorConfig, SyncConfig
+from mm_fusion.config import SensorConfig
 from mm_fusion.records import NS_PER_S, FramedRecord
-from mm_fusion.sync.stats import StreamStats
+from mm_fusion.sync.stats import (
+    CLOCK_DIFFERS,
+    CLOCK_RESET,
+    DUPLICATE,
+    EXPIRED,
+    LATE,
+    UNMATCHED,
+    StreamStats,
+)
 
-PERIODS_KEPT = 8  # of which the median is taken
-MISSED_PERIODS = 2.5  # a slow stream is silent only after this many of its periods
+RATE_STAMPS = 33  # newest stamps the rate is estimated from
 
 
 class Stream:
-    """A sorted buffer, with the tolerance and the offset of its sensor."""
+    """The buffer of one camera, LiDAR or radar; stamps here have the sensor's offset taken out.
 
-    def __init__(self, sensor: SensorConfig, config: SyncConfig) -> None:
-        self.name = sensor.name
-        self.kind = sensor.kind
+    Every record that leaves the buffer without having been in a frame is counted by reason.
+    """
+
+    __slots__ = (
+        "behind",
+        "calm_ns",
+        "heard_active_ns",
+        "heard_ns",
+        "jumped",
+        "kind",
+        "name",
+        "newest_ns",
+        "offset_ns",
+        "rank",
+        "recent",
+        "records",
+        "required",
+        "stamps",
+        "stats",
+        "stray_ahead_ns",
+        "strays",
+        "tolerance_ns",
+        "used",
+    )
+
+    def __init__(self, sensor: SensorConfig, stats: StreamStats) -> None:
+        self.name, self.kind = sensor.name, sensor.kind
+        self.rank = 0  # place in the order of references; the synchroniser's to set
         self.required = sensor.required
-        self.tolerance_ns = round((sensor.tolerance_s or config.tolerance_s) * NS_PER_S)
-        self.stats = StreamStats()
-        self._offset_ns = round(sensor.offset_s * NS_PER_S)
-        self._silence_ns = round(config.silence_s * NS_PER_S)
-        self.clear()
+        self.offset_ns = round(sensor.offset_s * NS_PER_S)
+        self.tolerance_ns = 0  # the synchroniser's to set
+        self.stats = stats
+        self.stamps: list[int] = []
+        self.records: list[FramedRecord] = []
+        self.used: list[bool] = []  # taken into a frame already
+        self.recent: deque[int] = deque(maxlen=RATE_STAMPS)
+        self.newest_ns: int | None = None  # newest stamp that fits the other streams
+        self.heard_ns: int | None = None  # stream time when it last spoke
+        self.heard_active_ns: int | None = None  # the same on the clock of activity
+        self.behind = 0  # records in a row not newer than its newest
+        # Records whose stamps do not fit the other streams', held until that is decided:
+        self.strays: list[tuple[int, int, FramedRecord]] = []  # arrival number, stamp, record
+        self.stray_ahead_ns = 0  # of the last of them, against stream time when it came
+        self.jumped = False  # it fitted before the first of them
+        self.calm_ns = 0  # since this stray stamp nobody has contradicted
+
+    def drop(self, reason: str, count: int = 1) -> None:
+        """Count records that no frame will hold."""
+        if count:
+            self.stats.dropped[reason] += count
+
+    def insert(self, stamp_ns: int, record: FramedRecord, done_ns: int, buffer_ns: int) -> bool:
+        """Take a record into the buffer, in order of stamps, unless it can no longer matter.
+
+        Args:
+            stamp_ns: its stamp, the offset taken out.
+            record: the record.
+            done_ns: stamp of the last frame.
+            buffer_ns: span of stamps to keep.
+        """
+        if self.newest_ns is None or stamp_ns > self.newest_ns:
+            self.newest_ns, self.behind = stamp_ns, 0
+            self.recent.append(stamp_ns)
+            at = len(self.stamps)
+        else:
+            self.behind += 1
+            at = bisect_right(self.stamps, stamp_ns)
+            if at and self.stamps[at - 1] == stamp_ns:
+                self.drop(DUPLICATE)
+                return False
+            if at < len(self.stamps) and self.stamps[at] <= done_ns:
+                self.drop(LATE)
+                return False
+        self.stamps.insert(at, stamp_ns)
+        self.records.insert(at, record)
+        self.used.insert(at, False)
+        if self.stamps[0] < self.newest_ns - buffer_ns:
+            self._forget(bisect_left(self.stamps, self.newest_ns - buffer_ns), EXPIRED)
+        return True
+
+    def nearest(self, stamp_ns: int) -> int:
+        """Return the index of the record nearest to a stamp, the older of two; -1 if empty."""
+        at = bisect_left(self.stamps, stamp_ns)
+        if at == len(self.stamps) or (
+            at and stamp_ns - self.stamps[at - 1] <= self.stamps[at] - stamp_ns
+        ):
+            return at - 1
+        return at
+
+    def take(self, at: int) -> FramedRecord:
+        """Return a record for a frame; it stays, for a slow stream's record may serve two."""
+        if not self.used[at]:
+            self.used[at] = True
+            self.stats.used += 1
+        return self.records[at]
+
+    def finish(self, stamp_ns: int) -> None:
+        """Forget what no frame later than `stamp_ns` can be nearest to."""
+        past = bisect_right(self.stamps, stamp_ns) - 1
+        if past > 0:
+            self._forget(past, UNMATCHED)
 
     def clear(self) -> None:
-        """Forget every record; the counters stay."""
-        self._stamps: list[int] = []
-        self._records: dict[int, FramedRecord] = {}
-        self._used: set[int] = set()
-        self._periods: deque[int] = deque(maxlen=PERIODS_KEPT)
-        self.newest_ns: int | None = None
-        self.heard_ns: int | None = None  # activity time of its last record
+        """Forget all, the clock having been reset."""
+        self._forget(len(self.stamps), CLOCK_RESET)
+        self.newest_ns, self.behind = None, 0
+        self.recent.clear()
 
-    def corrected(self, record: FramedRecord) -> FramedRecord:
-        """Return the record with the sensor's offset taken out of its stamp."""
-        if not self._offset_ns:
-            return record
-        return replace(record, stamp_ns=record.stamp_ns - self._offset_ns)
-
-    def add(self, record: FramedRecord, activity_ns: int) -> None:
-        """Take one record; a second one of the same stamp is dropped."""
-        self.heard_ns = activity_ns
-        if record.stamp_ns in self._records:
-            self.stats.dropped["duplicate"] += 1
-            return
-        insort(self._stamps, record.stamp_ns)
-        self._records[record.stamp_ns] = record
-        if self.newest_ns is None or record.stamp_ns > self.newest_ns:
-            if self.newest_ns is not None:
-                self._periods.append(record.stamp_ns - self.newest_ns)
-            self.newest_ns = record.stamp_ns
-
-    def is_alive(self, activity_ns: int) -> bool:
-        """Tell whether it spoke recently, by the activity of all streams and its own pace."""
-        if self.heard_ns is None:
-            return False
-        slow_ns = MISSED_PERIODS * median(self._periods) if len(self._periods) > 2 else 0
-        limit_ns = max(self._silence_ns, min(slow_ns, 10 * self._silence_ns))
-        return activity_ns - self.heard_ns <= limit_ns
+    def forsake_strays(self, keep_from_ns: int | None = None) -> None:
+        """Drop the held records that did not fit; those from `keep_from_ns` on stay."""
+        kept = [s for s in self.strays if keep_from_ns is not None and s[1] >= keep_from_ns]
+        self.drop(CLOCK_DIFFERS, len(self.strays) - len(kept))
+        self.strays = kept
 
     @property
-    def rate_hz(self) -> float:
-        """Its rate by the median period of its stamps; NaN before the third record."""
-        if len(self._periods) < 2:
-            return float("nan")
-        return NS_PER_S / max(median(self._periods), 1)
+    def waiting(self) -> int:
+        """Records that may still be taken into a frame for the first time."""
+        return self.used.count(False) + len(self.strays)
 
-    def first_after(self, stamp_ns: int) -> FramedRecord | None:
-        """Return the oldest record later than the stamp."""
-        index = bisect_left(self._stamps, stamp_ns + 1)
-        return self._records[self._stamps[index]] if index < len(self._stamps) else None
+    def rate_and_jitter(self) -> tuple[float, float]:
+        """Return the rate (Hz) and the median deviation of its steps (s); zeros if unknown."""
+        steps = [later - earlier for earlier, later in pairwise(sorted(self.recent))]
+        if not steps:
+            return 0.0, 0.0
+        step = statistics.median(steps)
+        jitter = statistics.median(abs(s - step) for s in steps)
+        return NS_PER_S / step, jitter / NS_PER_S
 
-    def nearest(self, stamp_ns: int) -> FramedRecord | None:
-        """Return the record nearest to the stamp, the older of two equally near."""
-        index = bisect_left(self._stamps, stamp_ns)
-        around = self._stamps[max(index - 1, 0) : index + 1]
-        if not around:
-            return None
-        return self._records[min(around, key=lambda s: abs(s - stamp_ns))]
-
-    def has_settled(self, stamp_ns: int) -> bool:
-        """Tell whether no record nearer to the stamp can still come, given stamps in order."""
-        return self.newest_ns is not None and self.newest_ns >= stamp_ns
-
-    def use(self, record: FramedRecord) -> None:
-        """Note that a record went into a frame; it may serve the next one too."""
-        if record.stamp_ns not in self._used:
-            self._used.add(record.stamp_ns)
-            self.stats.used += 1
-
-    def forget_before(self, stamp_ns: int, reason: str) -> None:
-        """Let go of records older than the stamp; those never used count as dropped."""
-        count = bisect_left(self._stamps, stamp_ns)
-        for stamp in self._stamps[:count]:
-            self._drop(stamp, reason)
-        del self._stamps[:count]
-
-    def forget_all(self, reason: str) -> None:
-        """Let go of every record."""
-        for stamp in self._stamps:
-            self._drop(stamp, reason)
-        self.clear()
-
-    @property
-    def buffered(self) -> int:
-        """Records held that were not used yet."""
-        return len(self._stamps) - len(self._used)
-
-    def _drop(self, stamp_ns: int, reason: str) -> None:
-        del self._records[stamp_ns]
-        if stamp_ns in self._used:
-            self._used.discard(stamp_ns)
-        else:
-            self.stats.dropped[reason] += 1
+    def _forget(self, count: int, reason: str) -> None:
+        self.drop(reason, self.used[:count].count(False))
+        del self.stamps[:count], self.records[:count], self.used[:count]

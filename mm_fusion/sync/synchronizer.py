@@ -12,246 +12,189 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Gathers the records that belong to one moment, whichever sensors are alive."""
+"""Gathers the records of all cameras, LiDARs and radars into frames, by their stamps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from mm_fusion.config import SensorConfig, SyncConfig
+from mm_fusion.errors import ConfigError
 from mm_fusion.records import FRAMED_KINDS, NS_PER_S, FramedRecord, SensorFrame
-from mm_fusion.sync.clock import ClockGuard
-from mm_fusion.sync.stats import StreamState, SyncStats
+from mm_fusion.sync.anchors import Anchor, AnchorQueue
+from mm_fusion.sync.clock import StreamClock
+from mm_fusion.sync.states import state_of, why_missing
+from mm_fusion.sync.stats import BAD_STAMP, StreamState, StreamStats, SyncStats
 from mm_fusion.sync.stream import Stream
-
-CLOCK_OFF = "clock off"  # a stamp that no other stream agrees with
 
 
 class FrameSynchronizer:
-    """Anchors frames on the best live stream and adds the nearest record of every other.
+    """Anchors frames on the best living stream and adds the nearest record of every other.
 
     Time is what the stamps say, never the wall clock, so a bag replayed at any speed gives the
-    frames the vehicle saw. A frame goes out once no nearer record can come, or once the stamps
-    are `deadline_s` past it. A stream that is silent is not waited for, and if it was the
-    reference the next in `reference_priority` takes over; it hands back when the better one
-    returns. Stamps of frames always rise, except after a reset of the clock.
+    frames the vehicle saw. Call from one thread.
 
-    Silence is measured in activity: stream time with long pauses, in which every sensor was
-    silent, cut short. A recording with gaps is therefore no recording with dead sensors.
+    - **Reference**: the living stream whose kind comes first in `reference_priority`; among
+      streams of one kind the order of the sensors. When it falls silent the next takes over and
+      the records it sent meanwhile anchor frames too; when it returns it takes back. A record
+      that was in a frame anchors none, and the first anchor of a new reference lies more than
+      `tolerance_s` after the last frame, so no moment is told twice. At the start every stream
+      is given `silence_s` to begin.
+    - **Match**: the nearest record within the sensor's tolerance, the older of two as near. A slow
+      stream's record may serve two frames; it is counted as used once. Records in a frame carry
+      corrected stamps (`SensorConfig.offset_s` taken out).
+    - **Release**: once every other living stream has a record at or after the anchor's stamp, or
+      once the stamps went on by `deadline_s` since the anchor came.
+    - **Order**: output stamps rise strictly, except over a reset (see `mm_fusion.sync.clock`).
 
-    No lock, no ROS: call from one thread.
+    The cost of a record does not depend on the number of streams; that of a frame is a bisection
+    per stream.
     """
 
     def __init__(self, config: SyncConfig, sensors: Sequence[SensorConfig]) -> None:
-        order = {kind: place for place, kind in enumerate(config.reference_priority)}
-        streams = [Stream(s, config) for s in sensors if s.kind in FRAMED_KINDS]
-        self._streams = {s.name: s for s in streams}
-        self._by_priority = sorted(
-            (s for s in streams if s.kind in order), key=lambda s: order[s.kind]
-        )
-        self._deadline_ns = round(config.deadline_s * NS_PER_S)
-        self._buffer_ns = round(config.buffer_s * NS_PER_S)
-        self._silence_ns = round(config.silence_s * NS_PER_S)
-        self._guard = ClockGuard(round(config.clock_jump_s * NS_PER_S))
-        self.stats = SyncStats(streams={s.name: s.stats for s in streams})
-        self._forget()
+        self._sensors = [s for s in sensors if s.kind in FRAMED_KINDS]
+        self.stats = SyncStats(streams={s.name: StreamStats() for s in self._sensors})
+        self._start(config)
+
+    def _start(self, config: SyncConfig) -> None:
+        self._streams = {s.name: Stream(s, self.stats.streams[s.name]) for s in self._sensors}
+        self._clock = StreamClock(config, self._streams.values())
+        self._anchors = AnchorQueue(config, self._clock, self._streams.values(), self.stats)
+        self.retune(config)
+
+    def retune(self, config: SyncConfig) -> None:
+        """Take over changed settings from the next record on."""
+        self._config = config
+        self._clock.retune(config)
+        self._anchors.retune(config)
+        for sensor in self._sensors:
+            tolerance_s = sensor.tolerance_s or config.tolerance_s
+            self._streams[sensor.name].tolerance_ns = round(tolerance_s * NS_PER_S)
 
     def add(self, stream: str, record: FramedRecord) -> list[SensorFrame]:
-        """Take one record and return the frames it completes, oldest first."""
-        target = self._streams[stream]
-        target.stats.received += 1
-        if record.stamp_ns <= 0:
-            target.stats.dropped["no stamp"] += 1
+        """Take one record and return the frames it completes, oldest first.
+
+        Raises:
+            ConfigError: no camera, LiDAR or radar has that name.
+        """
+        source = self._streams.get(stream)
+        if source is None:
+            raise ConfigError(
+                f"no camera, lidar or radar is named {stream!r}; known: {list(self._streams)}"
+            )
+        source.stats.received += 1
+        stamp_ns = source.stats.last_stamp_ns = record.stamp_ns
+        if stamp_ns <= 0:
+            source.drop(BAD_STAMP)
             return []
-        record = target.corrected(record)
-        if self._guard.is_suspect(record.stamp_ns, self._newest_ns, target.newest_ns):
-            return self._doubt(target, record)
-        for name in self._guard.contradict():
-            self._streams[name].stats.dropped[CLOCK_OFF] += 1
-        self._admit(target, record)
-        return self._released()
+        if source.offset_ns:
+            stamp_ns -= source.offset_ns
+            record = replace(record, stamp_ns=stamp_ns)
+        if self._clock.fits(source, stamp_ns):
+            return self._take(source, stamp_ns, record)
+        return self._jump_to(self._clock.hold(source, stamp_ns, record))
 
     def flush(self, now_ns: int) -> list[SensorFrame]:
-        """Release what is past its deadline when the stream time is `now_ns`.
+        """Return the frames that are past their deadline though no record came to say so.
 
-        For a timer, so that the last frame is not held until the next record. Nothing of
-        `now_ns` is remembered: the clock of the timer may run on while a bag is paused.
+        Args:
+            now_ns: the stream time the caller believes in, as `newest_ns` plus the time passed
+                since. It also settles whether stamps that jumped are the truth.
         """
-        if self._newest_ns is None:
-            return []
-        pause_ns = min(max(now_ns - self._newest_ns, 0), self._silence_ns // 2)
-        return list(self._release(max(now_ns, self._newest_ns), self._activity_ns + pause_ns))
+        frames = self._jump_to(self._clock.agreeing(now_ns))
+        newest_ns = self._clock.newest_ns
+        if newest_ns is None:
+            return frames
+        self._anchors.choose_reference(extra_ns=max(0, now_ns - newest_ns))
+        return frames + self._gathered(self._anchors.ready(max(now_ns, newest_ns)))
 
     def reset(self) -> None:
-        """Forget every record and frame; the counters go on."""
-        for name in self._guard.contradict():
-            self._streams[name].stats.dropped["reset"] += 1
+        """Forget every record and all that was learnt of time; the counters stay."""
         for stream in self._streams.values():
-            stream.forget_all("reset")
-        self._forget()
-
-    def stream_states(self) -> Mapping[str, StreamState]:
-        """Describe every stream as it is now."""
-        return {
-            name: StreamState(
-                alive=stream.is_alive(self._activity_ns),
-                newest_ns=stream.newest_ns,
-                rate_hz=stream.rate_hz,
-                is_reference=stream is self._reference,
-                received=stream.stats.received,
-                used=stream.stats.used,
-                dropped=dict(stream.stats.dropped),
-            )
-            for name, stream in self._streams.items()
-        }
+            stream.forsake_strays()
+            stream.clear()
+        self.stats.resets += 1
+        self._start(self._config)
 
     @property
     def newest_ns(self) -> int | None:
-        """The stream time: the newest stamp so far; None before the first record."""
-        return self._newest_ns
+        """The stream time: the newest stamp that fits the others; None before the first."""
+        return self._clock.newest_ns
 
     @property
-    def reference(self) -> str:
-        """Name of the stream that frames are anchored on; empty before the first."""
-        return self._reference.name if self._reference else ""
+    def reference(self) -> str | None:
+        """Name of the stream the frames are anchored on; None before the first record."""
+        return self._anchors.reference.name if self._anchors.reference else None
 
-    def _forget(self) -> None:
-        self._newest_ns: int | None = None
-        self._first_ns = 0
-        self._activity_ns = 0
-        self._sent_ns = -1  # stamp of the last frame
-        self._reference: Stream | None = None
+    def stream_states(self, now_ns: int) -> Mapping[str, StreamState]:
+        """Say how every stream fares at a stream time, for diagnostics."""
+        return {
+            name: state_of(self._clock, s, now_ns, is_reference=name == self.reference)
+            for name, s in self._streams.items()
+        }
 
-    def _doubt(self, target: Stream, record: FramedRecord) -> list[SensorFrame]:
-        """Hold a record whose stamp is far off, until it is confirmed or contradicted."""
-        assert self._newest_ns is not None
-        if target.name in self._guard.held:
-            target.stats.dropped[CLOCK_OFF] += 1
-            step_ns = abs(record.stamp_ns - self._guard.held[target.name].stamp_ns)
-            self._activity_ns += min(step_ns, self._silence_ns // 2)
-        others = (s for s in self._streams.values() if s is not target)
-        alone = not any(s.is_alive(self._activity_ns) for s in others)
-        agreed = self._guard.confirm(target.name, record, alone)
-        if agreed is None:
-            return []
-        confirmed = self._guard.take(agreed)
-        if confirmed[0][1].stamp_ns < self._newest_ns:
-            self._fall_back()
-        for name, held in confirmed:
-            self._admit(self._streams[name], held)
-        return self._released()
+    def _take(self, source: Stream, stamp_ns: int, record: FramedRecord) -> list[SensorFrame]:
+        clock, anchors = self._clock, self._anchors
+        clock.hear(source, stamp_ns)
+        if source.insert(stamp_ns, record, anchors.done_ns, clock.buffer_ns):
+            anchors.take(source, stamp_ns)
+        return self._gathered(anchors.ready(clock.newest_ns or 0))
 
-    def _released(self) -> list[SensorFrame]:
-        """Release what is ready, then let go of what is too old: in this order, after a gap."""
-        assert self._newest_ns is not None
-        frames = list(self._release(self._newest_ns, self._activity_ns))
-        for stream in self._streams.values():
-            stream.forget_before(self._newest_ns - self._buffer_ns, "unmatched")
-        return frames
+    def _gathered(self, anchors: Iterable[Anchor]) -> list[SensorFrame]:
+        return [frame for a in anchors if (frame := self._gather(a)) is not None]
 
-    def _fall_back(self) -> None:
-        """Start anew after the clock fell back: the bag looped, or the clock was reset."""
-        for stream in self._streams.values():
-            stream.forget_all("clock reset")
-        self._forget()
-        self.stats.resets += 1
-
-    def _admit(self, target: Stream, record: FramedRecord) -> None:
-        newest_ns = self._newest_ns
-        if newest_ns is None:
-            self._first_ns = newest_ns = record.stamp_ns
-        step_ns = max(record.stamp_ns - newest_ns, 0)
-        self._activity_ns += min(step_ns, self._silence_ns // 2)
-        self._newest_ns = newest_ns + step_ns
-        if record.stamp_ns <= self._sent_ns - target.tolerance_ns:
-            target.stats.dropped["late"] += 1
-            target.heard_ns = self._activity_ns
-            return
-        target.add(record, self._activity_ns)
-
-    def _release(self, now_ns: int, activity_ns: int) -> Iterator[SensorFrame]:
-        self._choose_reference(activity_ns)
-        while self._reference is not None:
-            anchor = self._reference.first_after(self._sent_ns)
-            if anchor is None or not self._is_settled(anchor.stamp_ns, now_ns, activity_ns):
-                return
-            frame = self._gather(self._reference, anchor, activity_ns)
-            self._sent_ns = anchor.stamp_ns
-            self._tidy()
-            if frame is not None:
-                yield frame
-
-    def _choose_reference(self, activity_ns: int) -> None:
-        for stream in self._by_priority:
-            if stream.is_alive(activity_ns):
-                break
-        else:
-            return
-        if stream is self._reference:
-            return
-        if self._reference is not None:
-            self.stats.takeovers += 1
-            if not self._reference.is_alive(activity_ns) and stream.newest_ns is not None:
-                # what waited while the old reference was given up is stale by now
-                self._sent_ns = max(self._sent_ns, stream.newest_ns - self._deadline_ns)
-        self._reference = stream
-
-    def _is_settled(self, stamp_ns: int, now_ns: int, activity_ns: int) -> bool:
-        if now_ns - stamp_ns >= self._deadline_ns:
-            return True
-        return all(
-            stream is self._reference
-            or stream.has_settled(stamp_ns)
-            or self._is_not_awaited(stream, activity_ns)
-            for stream in self._streams.values()
-        )
-
-    def _is_not_awaited(self, stream: Stream, activity_ns: int) -> bool:
-        """Silent streams are not waited for; one never heard is, at the start."""
-        if stream.heard_ns is None:
-            return activity_ns > self._silence_ns
-        return not stream.is_alive(activity_ns)
-
-    def _gather(
-        self, reference: Stream, anchor: FramedRecord, activity_ns: int
-    ) -> SensorFrame | None:
+    def _gather(self, anchor: Anchor) -> SensorFrame | None:
+        """Make the anchor's frame; None if a required stream is not in it."""
         stamp_ns = anchor.stamp_ns
-        records: dict[str, FramedRecord] = {reference.name: anchor}
-        missing: dict[str, str] = {}
-        for name, stream in self._streams.items():
-            if stream is reference:
-                continue
-            nearest = stream.nearest(stamp_ns)
-            if nearest is not None and abs(nearest.stamp_ns - stamp_ns) <= stream.tolerance_ns:
-                records[name] = nearest
+        found: list[tuple[Stream, int]] = []
+        absent: list[Stream] = []
+        for stream in self._streams.values():
+            at = stream.nearest(stamp_ns)
+            if at >= 0 and abs(stream.stamps[at] - stamp_ns) <= stream.tolerance_ns:
+                found.append((stream, at))
             else:
-                missing[name] = self._why_missing(stream, nearest, stamp_ns, activity_ns)
-        if any(self._streams[name].required for name in missing):
+                absent.append(stream)
+        frame = None
+        if any(stream.required for stream in absent):
             self.stats.frames_withheld += 1
-            return None
-        for name, record in records.items():
-            self._streams[name].use(record)
-        if missing:
+        else:
+            frame = self._frame(anchor, found, absent)
+        for stream in self._streams.values():
+            stream.finish(stamp_ns)
+        return frame
+
+    def _frame(
+        self, anchor: Anchor, found: list[tuple[Stream, int]], absent: list[Stream]
+    ) -> SensorFrame:
+        if absent:
             self.stats.frames_partial += 1
         else:
             self.stats.frames_complete += 1
+        now_ns = self._clock.newest_ns or anchor.stamp_ns
         return SensorFrame(
-            stamp_ns=stamp_ns, reference=reference.name, records=records, missing=missing
+            stamp_ns=anchor.stamp_ns,
+            reference=anchor.stream.name,
+            records={stream.name: stream.take(at) for stream, at in found},
+            missing={s.name: why_missing(self._clock, s, anchor.stamp_ns, now_ns) for s in absent},
         )
 
-    def _why_missing(
-        self, stream: Stream, nearest: FramedRecord | None, stamp_ns: int, activity_ns: int
-    ) -> str:
-        if stream.heard_ns is None:
-            return "nothing received yet"
-        if not stream.is_alive(activity_ns):
-            return f"silent for {(activity_ns - stream.heard_ns) / NS_PER_S:.1f} s"
-        if nearest is None:
-            return "no record in time"
-        off_ms = abs(nearest.stamp_ns - stamp_ns) / 1e6
-        return f"nearest record {off_ms:.0f} ms away, tolerance {stream.tolerance_ns / 1e6:.0f} ms"
+    def _jump_to(self, group: list[Stream]) -> list[SensorFrame]:
+        """Make the held records of some streams the present; backwards is a reset."""
+        if not group:
+            return []
+        frames: list[SensorFrame] = []
+        if max(s.strays[-1][1] for s in group) <= (self._clock.newest_ns or 0):
+            frames += self._gathered(self._anchors.drain())  # nothing more can come for them
+            self._restart()
+        for _, source, stamp_ns, record in self._clock.release(group):
+            frames += self._take(source, stamp_ns, record)
+        return frames
 
-    def _tidy(self) -> None:
-        """Let go of what no later frame can take."""
+    def _restart(self) -> None:
+        """Begin anew on a clock that went back; who was alive is expected to go on."""
         for stream in self._streams.values():
-            stream.forget_before(self._sent_ns + 1 - stream.tolerance_ns, "unmatched")
+            stream.clear()
+        self._anchors.clear()
+        self._clock.restart()
+        self.stats.resets += 1
