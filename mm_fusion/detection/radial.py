@@ -36,6 +36,8 @@ ACROSS_STD_MPS = 4.0  # of the velocity across the ray, which no radar measures
 ALONG_HEADING = 0.5  # cosine from which a vehicle's heading turns a radial speed into a velocity
 CELL_M = 0.5  # of the plan in which returns are counted
 SPREAD_M = 1.2  # of one object's returns
+BEHIND_M = 1.2  # the centre of a vehicle lies this far behind the faces that reflect
+SURE = 8.0  # returns from which what only radar sees is named a car while a LiDAR is there
 POSITION_STD_M = 0.8
 
 
@@ -97,7 +99,8 @@ def radar_objects(
         return Objects.none()
     centres, support = _peaks(points[:, :2], config)
     boxes = np.zeros((len(centres), 7))
-    boxes[:, :2] = centres
+    away = centres / np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-6)
+    boxes[:, :2] = centres + BEHIND_M * away
     boxes[:, 2] = (ground.height(centres) if ground is not None else 0.0) + CAR_HEIGHT_M / 2
     boxes[:, 3:6] = CAR_LENGTH_M, CAR_WIDTH_M, CAR_HEIGHT_M
     speeds = frame.radial_speed_mps[rows]
@@ -111,10 +114,9 @@ def radar_objects(
         boxes[k, 6] = np.arctan2(ray[1], ray[0]) if abs(speed) > config.radar_moving_mps else 0.0
         covariance[k, :2, :2] = np.eye(2) * POSITION_STD_M**2
         velocity[k], covariance[k, 2:, 2:] = _velocity(speed, ray, None)
-    moves = np.linalg.norm(velocity, axis=1) > config.radar_moving_mps
     return Objects.of_boxes(
         boxes,
-        labels=np.where(moves | (ground is None), CAR, UNKNOWN).astype(np.int64),
+        labels=np.where((support >= SURE) | (ground is None), CAR, UNKNOWN).astype(np.int64),
         scores=0.6 * support / (support + 6.0),
         evidence=np.full(len(boxes), SEEN_BY["radar"], np.uint8),
         velocities_ego=velocity,

@@ -89,7 +89,7 @@ def classify(seen: Measured) -> Int64:
     """Name each cluster by the size of what was seen (K,)."""
     long, short = seen.extent.T
     standing = seen.bottom < FLOATING_M
-    low_car = standing & (seen.top > 0.6) & (seen.top < 2.3)
+    low_car = standing & (seen.top > 0.4) & (seen.top < 2.3)
     side = (long > SIDE_M) & (long < 5.6) & (short < 2.3)
     rear = (long > 1.2) & (long <= SIDE_M) & (short < 2.1)
     label = np.full(len(long), UNKNOWN, np.int64)
@@ -98,7 +98,8 @@ def classify(seen: Measured) -> Int64:
     label[tall & ((short > 1.6) | (long > 4.5))] = TRUCK
     upright = standing & (seen.top > 0.9) & (seen.top < 2.1)
     label[upright & (long < 1.0) & (short < 0.9)] = PEDESTRIAN
-    label[upright & (long > 1.2) & (long < 2.2) & (short < 0.7) & (seen.range_m < 15)] = BICYCLE
+    thin = (long > 1.2) & (long < 2.2) & (short < 0.7) & ~_faces_sensor(seen)
+    label[upright & thin & (seen.range_m < 15)] = BICYCLE
     return label
 
 

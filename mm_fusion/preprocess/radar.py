@@ -30,7 +30,7 @@ from mm_fusion.records import EgoMotion, Float64
 
 FASTEST_MPS = 60.0
 FASTEST_BACK_MPS = 8.0
-SPEED_STEP_MPS = 0.05
+SPEED_STEP_MPS = 0.2  # finer than STILL_MPS; the best is refined
 STILL_MPS = 0.3  # spread of the range rate of what stands still
 AHEAD = 0.5  # cosine of the widest angle from the axis at which returns vote
 MIN_VOTES = 12  # fewer returns in agreement say nothing
