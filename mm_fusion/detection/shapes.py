@@ -110,7 +110,8 @@ def complete(seen: Measured, label: Int64) -> Float64:
     car = label == CAR
     # a car of which only front or rear is seen: its length lies across the face
     face = car & (extent[:, 0] <= SIDE_M)
-    across = face & _faces_sensor(seen)
+    # (seen obliquely, a car lying along the ray would show its rear as well)
+    across = face & (_faces_sensor(seen) | (extent[:, 1] < CAR_WIDTH_M / 2))
     yaw[across] = wrap_angle(yaw[across] + np.pi / 2)
     extent[across] = extent[across][:, ::-1]
     wanted = extent.copy()
