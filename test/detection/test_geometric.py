@@ -241,7 +241,7 @@ def test_a_velocity_across_the_ray_is_not_claimed():
 
 
 def test_nothing_below_the_score_threshold_is_returned():
-    points = np.vstack([road(), faces(car(30, 8), 0.6)])
+    points = np.vstack([road(), faces([8.0, -2.0, 0.85, 0.5, 0.5, 1.7, 0.0], 0.08)])
     (score,) = detect(points, score_threshold=0.0).scores
     assert 0 < score < 1
     assert len(detect(points, score_threshold=score - 0.01)) == 1
