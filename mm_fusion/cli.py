@@ -131,11 +131,17 @@ def _check(args: argparse.Namespace) -> int:
 
 def _view(args: argparse.Namespace) -> None:
     from mm_fusion.evaluation.pictures import picture
+    from mm_fusion.evaluation.results import load_results
+    from mm_fusion.recordings.open import open_recording
 
-    path = picture(
-        args.source, args.png, results=args.results, frame=args.frame, config=FusionConfig()
+    token = picture(
+        open_recording(args.source, layout=args.layout),
+        args.png,
+        config=FusionConfig(),
+        results=load_results(args.results) if args.results else None,
+        token=args.frame,
     )
-    print(path)
+    print(f"{args.png}: frame {token}")
 
 
 def _bench(args: argparse.Namespace) -> None:
@@ -204,6 +210,7 @@ def _parser() -> argparse.ArgumentParser:
 
     view = _verb(verbs, "view", _view, "one frame as a picture, from above and from the cameras")
     view.add_argument("source", type=Path, metavar="BAG|SOURCE")
+    view.add_argument("--from", dest="layout", choices=LAYOUTS, help="layout of the source")
     view.add_argument("--results", type=Path, help="draw these instead of running the pipeline")
     view.add_argument("--frame", default=None, help="name or stamp of the frame; default: middle")
     view.add_argument("--png", type=Path, default=Path("view.png"))

@@ -50,7 +50,7 @@ def check_value(group: str, f: Field[Any], value: Any) -> None:  # noqa: ANN401
     """Raise `ConfigError` unless the value has the field's type and lies in its range."""
     name = f"{group.removesuffix('Config').lower()}.{f.name}" if group else f.name
     wanted = type(f.default) if f.default is not MISSING else type(value)
-    if type(value) is not wanted:
+    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
         raise ConfigError(f"{name} is {value!r}; it must be of type {wanted.__name__}")
     low, high, choices = (f.metadata[key] for key in ("low", "high", "choices"))
     if isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -36,7 +36,8 @@ class ScoredFrame:
     detections: Objects
     truth: Objects
     counted: Bool  # (K,) of truth: False where neither a hit nor a miss counts
-    ignored: Objects  # regions where detections are neither right nor wrong
+    ignored: Objects  # objects of no scored class: who finds them is neither right nor wrong
+    excused: Bool  # (D,) of detections: lies where nothing was labelled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -119,7 +120,7 @@ def _match_frame(
             distance[:, nearest] = np.inf
             if frame.counted[nearest]:
                 rows.append((found.scores[detection], True, index, int(detection), nearest))
-        elif not near_ignored[detection]:
+        elif not (near_ignored[detection] or frame.excused[detection]):
             rows.append((found.scores[detection], False, index, int(detection), -1))
     return rows
 

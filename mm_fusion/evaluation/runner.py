@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mm_fusion.calibration import Calibration
 from mm_fusion.config import FusionConfig, SensorConfig
 from mm_fusion.errors import ConfigError
 from mm_fusion.evaluation.results import Results, boxes_of
@@ -44,6 +45,7 @@ class RunFrame:
     token: str
     result: FusionResult
     result_from_ego: Float64  # (4, 4)
+    calibration: Calibration
 
 
 def run(
@@ -94,6 +96,7 @@ def _run_frames(
                 token=recorded.token,
                 result=pipeline.process(frame),
                 result_from_ego=recorded.result_from_ego,
+                calibration=recorded.calibration,
             )
 
 
@@ -125,7 +128,7 @@ def _run_stream(recording: BagRecording, config: FusionConfig) -> Iterator[RunFr
     synchronizer = FrameSynchronizer(config.sync, config.sensors)
     framed = {s.name for s in config.sensors if s.kind in FRAMED_KINDS}
     motion = {s.name for s in config.sensors} - framed
-    calibration = None
+    calibration = Calibration()
     newest_ns = 0
     for stream, record in recording.records():
         if recording.calibration is not calibration:
@@ -136,14 +139,17 @@ def _run_stream(recording: BagRecording, config: FusionConfig) -> Iterator[RunFr
         elif stream in framed:
             newest_ns = max(newest_ns, record.stamp_ns)
             for frame in synchronizer.add(stream, record):  # type: ignore[arg-type]
-                yield _stamped(pipeline, frame)
+                yield _stamped(pipeline, frame, calibration)
     for frame in synchronizer.flush(newest_ns + round(1e9 * (config.sync.deadline_s + 1))):
-        yield _stamped(pipeline, frame)
+        yield _stamped(pipeline, frame, calibration)
 
 
-def _stamped(pipeline: FusionPipeline, frame: SensorFrame) -> RunFrame:
+def _stamped(pipeline: FusionPipeline, frame: SensorFrame, calibration: Calibration) -> RunFrame:
     return RunFrame(
-        token=str(frame.stamp_ns), result=pipeline.process(frame), result_from_ego=np.eye(4)
+        token=str(frame.stamp_ns),
+        result=pipeline.process(frame),
+        result_from_ego=np.eye(4),
+        calibration=calibration,
     )
 
 

@@ -24,6 +24,7 @@ import numpy as np
 from mm_fusion.calibration import Calibration
 from mm_fusion.evaluation.matching import ScoredFrame
 from mm_fusion.geometry.boxes import inside
+from mm_fusion.geometry.pinhole import project_ego
 from mm_fusion.geometry.rigid import transform
 from mm_fusion.records import Bool, Float64, FramedRecord, Int64, LidarScan, Objects
 
@@ -60,21 +61,30 @@ def scoped(
     assert frame.truth is not None
     truth = frame.truth
     points = lidar_points_of(truth.objects, frame.records, frame.calibration)
-    return _cut(frame.token, detections, truth, points >= min_lidar_points, range_m)
-
-
-def _cut(
-    token: str, detections: Objects, truth: Truth, enough: Bool, range_m: float
-) -> ScoredFrame:
     near = _in_scope(truth.objects.centers_ego, range_m, truth.azimuth_limit_rad)
-    seen = _in_scope(detections.centers_ego, range_m, truth.azimuth_limit_rad)
+    seen = detections[_in_scope(detections.centers_ego, range_m, truth.azimuth_limit_rad)]
     return ScoredFrame(
-        token=token,
-        detections=detections[seen],
+        token=frame.token,
+        detections=seen,
         truth=truth.objects,
-        counted=near & enough,
+        counted=near & (points >= min_lidar_points),
         ignored=truth.ignored,
+        excused=_in_regions(seen, truth, frame.calibration),
     )
+
+
+def _in_regions(detections: Objects, truth: Truth, calibration: Calibration) -> Bool:
+    """Tell which detections (D,) are centred in a part of the image that was not labelled."""
+    excused = np.zeros(len(detections), np.bool_)
+    if not len(truth.ignored_px) or not len(detections):
+        return excused
+    camera = calibration.cameras[truth.ignored_camera]
+    pixels, in_view, _ = project_ego(detections.centers_ego, camera)
+    for left, top, right, bottom in truth.ignored_px:
+        inside_x = (pixels[:, 0] >= left) & (pixels[:, 0] <= right)
+        inside_y = (pixels[:, 1] >= top) & (pixels[:, 1] <= bottom)
+        excused |= in_view & inside_x & inside_y
+    return excused
 
 
 def _in_scope(centers_ego: Float64, range_m: float, azimuth_limit_rad: float) -> Bool:

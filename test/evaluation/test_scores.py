@@ -42,6 +42,7 @@ def frame(detections, truth, counted=None, ignored=None):
         truth=truth,
         counted=np.ones(len(truth), bool) if counted is None else np.array(counted),
         ignored=Objects.none() if ignored is None else ignored,
+        excused=np.zeros(len(detections), bool),
     )
 
 

@@ -1,0 +1,171 @@
+# Copyright 2026 The mm_fusion authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""A frame as a picture: from above, and from each camera."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from mm_fusion.calibration import Calibration, Camera
+from mm_fusion.config import FusionConfig
+from mm_fusion.errors import RecordingError
+from mm_fusion.evaluation.labels import labelled_frames
+from mm_fusion.evaluation.results import Results, objects_of
+from mm_fusion.evaluation.runner import RunFrame, run
+from mm_fusion.geometry.rigid import invert
+from mm_fusion.preprocess.image import decode
+from mm_fusion.records import FusionResult, Objects, UInt8
+from mm_fusion.view.bev import draw_bev
+from mm_fusion.view.overlay import draw_overlay
+
+if TYPE_CHECKING:
+    from mm_fusion.recordings.bag import BagRecording
+    from mm_fusion.recordings.recording import Recording
+
+BEV_PX = 900
+OVERLAY_PX = 960
+
+
+def draw_frame(
+    result: FusionResult,
+    calibration: Calibration,
+    *,
+    objects: Objects,
+    truth: Objects | None = None,
+    title: str = "",
+) -> UInt8:
+    """Draw one frame from above, with the cameras' views beside it, (H, W, 3) RGB."""
+    frame = result.frame
+    above = draw_bev(
+        points_ego=frame.points_ego,
+        radar_ego=frame.radar_ego,
+        radial_speed_mps=frame.radial_speed_mps,
+        radar_ray_ego=frame.radar_ray_ego,
+        objects=objects,
+        truth=truth,
+        size_px=BEV_PX,
+        title=title,
+    )
+    views = [
+        draw_camera(result, calibration.cameras[name], objects, OVERLAY_PX)
+        for name in sorted(frame.images)
+        if name in calibration.cameras
+    ]
+    return _beside(above, views)
+
+
+def draw_camera(result: FusionResult, camera: Camera, objects: Objects, width_px: int) -> UInt8:
+    """Draw objects, LiDAR and radar into one camera's image, (H, W, 3) RGB.
+
+    The boxes are those of the frame's stamp; the camera is put where it was when it took the
+    image, for the vehicle has moved between the two.
+
+    Raises:
+        MessageError: the image cannot be decoded.
+    """
+    frame = result.frame
+    frame_from_image_stamp = invert(frame.image_stamp_from_frame[camera.name])
+    moved = replace(camera, ego_from_camera=frame_from_image_stamp @ camera.ego_from_camera)
+    return draw_overlay(
+        decode(frame.images[camera.name]),
+        moved,
+        objects,
+        points_ego=frame.points_ego,
+        radar_ego=frame.radar_ego,
+        width_px=width_px,
+    )
+
+
+def picture(
+    source: Recording | BagRecording,
+    path: Path,
+    *,
+    config: FusionConfig,
+    results: Results | None = None,
+    token: str | None = None,
+) -> str:
+    """Write a picture of one frame of a recording, and return the frame's name.
+
+    Args:
+        source: what to draw.
+        path: the PNG to write.
+        config: settings of the pipeline that runs up to that frame.
+        results: draw the objects of these instead of the pipeline's.
+        token: name of the frame; None: the one in the middle.
+
+    Raises:
+        RecordingError: there is no such frame, or none at all.
+    """
+    run_frame = _find(source, config, token)
+    labelled = next(iter(labelled_frames(source, [run_frame.token])), None)
+    objects = run_frame.result.detections
+    if results is not None:
+        objects = objects_of(
+            results.frames.get(run_frame.token, ()), invert(run_frame.result_from_ego)
+        )
+    image = draw_frame(
+        run_frame.result,
+        run_frame.calibration,
+        objects=objects,
+        truth=labelled.truth.objects if labelled and labelled.truth else None,
+        title=f"{source.layout} {run_frame.token}",
+    )
+    save_png(path, image)
+    return run_frame.token
+
+
+def _find(source: Recording | BagRecording, config: FusionConfig, token: str | None) -> RunFrame:
+    """Run the pipeline up to the frame wanted; what came before gives it pose and tracks."""
+    last = None
+    for number, last in enumerate(run(source, config)):
+        if last.token == token or (token is None and number >= len(source) // 2):
+            return last
+    if last is None:
+        raise RecordingError(f"{source.layout}: no frame could be read")
+    if token is not None:
+        raise RecordingError(
+            f"{source.layout}: no frame is named {token!r}; the last is {last.token}"
+        )
+    return last
+
+
+def save_png(path: Path, rgb: UInt8) -> None:
+    """Write a picture (H, W, 3)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+
+
+def _beside(left: UInt8, right: Sequence[UInt8]) -> UInt8:
+    """Put pictures in a column beside the first, scaled so that the column is as high."""
+    if not right:
+        return left
+    width = min(view.shape[1] for view in right)
+    scaled = [
+        cv2.resize(view, (width, round(view.shape[0] * width / view.shape[1]))) for view in right
+    ]
+    column = np.concatenate(scaled)
+    height = left.shape[0]
+    if column.shape[0] > height:
+        size = (round(column.shape[1] * height / column.shape[0]), height)
+        column = np.asarray(cv2.resize(column, size, interpolation=cv2.INTER_AREA), np.uint8)
+    padded = np.zeros((height, column.shape[1], 3), np.uint8)
+    padded[: column.shape[0]] = column
+    return np.concatenate([left, padded], axis=1)
