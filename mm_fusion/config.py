@@ -129,6 +129,10 @@ class LocalizerConfig(Checked):
     heading_speed_mps: float = setting(
         1.5, "speed from which the direction of motion gives the heading", low=0.1
     )
+    slip_std_mps: float = setting(
+        0.2, "sideways and upward speed of a vehicle on wheels; 0: it may move so", low=0
+    )
+    orientation_std_rad: float = setting(0.1, "of the heading an IMU gives by itself", low=1e-4)
     history_s: float = setting(2.0, "how long past poses are kept for older stamps", low=0.1)
 
 
