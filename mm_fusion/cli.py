@@ -25,6 +25,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,11 +56,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _demo(args: argparse.Namespace) -> None:
-    from mm_fusion.evaluation.report import print_demo
-    from mm_fusion.ros.demo import demo
+    from mm_fusion.ros.demo import demo, print_demo
 
-    with _bar("simulating", args.seconds, "s") as bar:
-        outcome = demo(args.out, args.seconds, progress=bar.update)
+    with ExitStack() as bars:
+
+        def stage(name: str, total: float) -> Callable[[float], object]:
+            bars.close()  # the former one is complete
+            update: Callable[[float], object] = bars.enter_context(_bar(name, total)).update
+            return update
+
+        outcome = demo(args.out, args.seconds, stage)
     print_demo(outcome)
 
 
@@ -68,7 +74,7 @@ def _convert(args: argparse.Namespace) -> None:
     from mm_fusion.recordings.open import open_recording
 
     recording = open_recording(args.source, layout=args.layout, frames=args.frames)
-    with _bar("converting", len(recording), "frame") as bar:
+    with _bar("converting", len(recording)) as bar:
         convert(recording, args.bag, storage=args.storage, progress=lambda: bar.update(1))
     print(f"{args.bag}: {recording.layout}, play it with `mm_fusion play {args.bag}`")
 
@@ -90,7 +96,7 @@ def _run(args: argparse.Namespace) -> None:
     without = [w for w in args.without.split(",") if w]
     frames = run(recording, config, without=without, tokens=tokens)
     count = len(tokens) if tokens is not None else len(recording)
-    with _bar("frames", count, "frame") as bar:
+    with _bar("running", count) as bar:
         results = collect(frames, recording, config, without=without, progress=bar.update)
     save_results(args.out, results)
     boxes = sum(len(boxes) for boxes in results.frames.values())
@@ -261,11 +267,11 @@ def _tokens(path: Path | None) -> list[str] | None:
         raise RecordingError(f"frames file {path}: {error.strerror}") from error
 
 
-def _bar(what: str, total: float | None, unit: str) -> Any:  # noqa: ANN401  # tqdm has no types
+def _bar(what: str, total: float) -> Any:  # noqa: ANN401  # tqdm has no types
     from tqdm import tqdm
 
     quiet = not sys.stderr.isatty()
-    return tqdm(desc=what, total=total, unit=unit, disable=quiet, dynamic_ncols=True)
+    return tqdm(desc=what, total=total, unit="frame", disable=quiet, dynamic_ncols=True)
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
