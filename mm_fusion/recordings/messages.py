@@ -25,7 +25,13 @@ from collections.abc import Callable, Mapping
 from mm_fusion.recordings.clouds import lidar_scan, radar_returns, radar_scan, radar_tracks
 from mm_fusion.recordings.headers import Message, frame_of, stamp_of
 from mm_fusion.recordings.images import camera_image, camera_of, compressed_image
-from mm_fusion.recordings.vehicle import gps_fix, imu_sample, odometry_sample, twist_sample
+from mm_fusion.recordings.vehicle import (
+    edges_of,
+    gps_fix,
+    imu_sample,
+    odometry_sample,
+    twist_sample,
+)
 from mm_fusion.records import SensorRecord
 
 Decoder = Callable[[Message], SensorRecord]
@@ -50,4 +56,4 @@ DECODERS: Mapping[str, Mapping[str, Decoder]] = {  # kind of sensor -> message t
     },
 }
 
-__all__ = ["DECODERS", "Decoder", "Message", "camera_of", "frame_of", "stamp_of"]
+__all__ = ["DECODERS", "Decoder", "Message", "camera_of", "edges_of", "frame_of", "stamp_of"]

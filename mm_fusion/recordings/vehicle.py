@@ -16,13 +16,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from mm_fusion.errors import MessageError
+from mm_fusion.errors import CalibrationError, MessageError
 from mm_fusion.geometry.rigid import compose, rotation_from_quaternion
-from mm_fusion.recordings.headers import Message, stamp_of
+from mm_fusion.recordings.headers import Message, frame_of, stamp_of
 from mm_fusion.records import Float64, GpsFix, ImuSample, OdometrySample, TwistSample
 
 NO_FIX = -1  # sensor_msgs/NavSatStatus
@@ -75,7 +76,10 @@ def imu_sample(imu: Message) -> ImuSample:
 
 
 def twist_sample(message: Message) -> TwistSample:
-    """Read geometry_msgs/TwistStamped, or TwistWithCovarianceStamped with its covariance."""
+    """Read geometry_msgs/TwistStamped, or TwistWithCovarianceStamped with its covariance.
+
+    An angular velocity of NaN is one that was not measured.
+    """
     twist, std_mps = message.twist, DEFAULT_STD_MPS
     if hasattr(twist, "covariance"):
         variance = float(twist.covariance[0])
@@ -84,7 +88,7 @@ def twist_sample(message: Message) -> TwistSample:
     return TwistSample(
         stamp_ns=stamp_of(message),
         linear_ego=_vector(twist.linear, "twist.linear"),
-        angular_ego=_vector(twist.angular, "twist.angular"),
+        angular_ego=np.array([twist.angular.x, twist.angular.y, twist.angular.z], np.float64),
         linear_std_mps=std_mps,
     )
 
@@ -92,17 +96,33 @@ def twist_sample(message: Message) -> TwistSample:
 def odometry_sample(odometry: Message) -> OdometrySample:
     """Read nav_msgs/Odometry."""
     pose, twist = odometry.pose.pose, odometry.twist.twist
-    q = pose.orientation
-    try:
-        rotation = rotation_from_quaternion(np.array([q.w, q.x, q.y, q.z], np.float64))
-    except Exception as error:
-        raise MessageError(f"Odometry: {error}") from error
+    rotation = _rotation(pose.orientation, "Odometry")
     return OdometrySample(
         stamp_ns=stamp_of(odometry),
         odom_from_ego=compose(rotation, _vector(pose.position, "pose.position")),
         linear_ego=_vector(twist.linear, "twist.linear"),
         angular_ego=_vector(twist.angular, "twist.angular"),
     )
+
+
+def edges_of(message: Message) -> Iterator[tuple[str, str, Float64]]:
+    """Yield parent, child and parent_from_child (4, 4) of each transform of a tf2_msgs/TFMessage.
+
+    Raises:
+        MessageError: a transform's numbers are none.
+    """
+    for stamped in message.transforms:
+        parent, child = frame_of(stamped), str(stamped.child_frame_id).lstrip("/")
+        what = f"transform from {parent!r} to {child!r}"
+        translation = _vector(stamped.transform.translation, what)
+        yield parent, child, compose(_rotation(stamped.transform.rotation, what), translation)
+
+
+def _rotation(q: Any, what: str) -> Float64:  # noqa: ANN401  # Quaternion of either library
+    try:
+        return rotation_from_quaternion(np.array([q.w, q.x, q.y, q.z], np.float64))
+    except CalibrationError as error:
+        raise MessageError(f"{what}: {error}") from error
 
 
 def _vector(xyz: Any, what: str) -> Float64:  # noqa: ANN401  # Vector3 or Point of either library

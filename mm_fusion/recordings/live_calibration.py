@@ -16,15 +16,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from mm_fusion.geometry.tree import TransformTree
 
 from mm_fusion.calibration import Calibration, Camera
 from mm_fusion.config import FusionConfig, SensorConfig
 from mm_fusion.errors import FusionError
+from mm_fusion.geometry.tree import TransformTree
 from mm_fusion.recordings.messages import camera_of, frame_of
 from mm_fusion.records import Float64
 
@@ -48,6 +49,7 @@ class LiveCalibration:
         self._infos: dict[str, Any] = {}
         self._known = Calibration()
         self._dirty = True
+        self.rejected: Counter[str] = Counter()  # sentence -> how often
         self.troubles: Mapping[str, str] = {}  # sensor -> why its place is not known
 
     def note_frame(self, sensor: str, frame_id: str) -> None:
@@ -64,14 +66,19 @@ class LiveCalibration:
             self._infos[camera] = info
             self._dirty = True
 
-    def note_transforms(self, message: Any, static: bool) -> None:  # noqa: ANN401  # TFMessage
-        """Take a message of /tf_static or /tf, our own excepted."""
+    def note_transforms(self, message: Any) -> None:  # noqa: ANN401  # TFMessage
+        """Take a message of /tf_static or /tf, our own pose of the vehicle excepted.
+
+        A malformed transform is left out and counted in `rejected`.
+        """
         ours = (self._config.map_frame, self._config.base_frame)
-        for stamped in message.transforms:
-            edge = (_bare(stamped.header.frame_id), _bare(stamped.child_frame_id))
-            if edge != ours:
-                self._tree.add(stamped, static=static)
-                self._dirty = True
+        try:
+            for parent, child, parent_from_child in edges_of(message):
+                if (parent, child) != ours:
+                    self._tree.add(parent, child, parent_from_child)
+                    self._dirty = True
+        except FusionError as error:
+            self.rejected[str(error)] += 1
 
     def refresh(self) -> Calibration | None:
         """Return the calibration if it has changed since the last time, else None."""
