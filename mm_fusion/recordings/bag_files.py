@@ -22,13 +22,12 @@ from __future__ import annotations
 
 import sqlite3
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from mcap.exceptions import McapError
 from mcap.records import Channel, Message, Schema
 from mcap.stream_reader import StreamReader
 from rosbags.interfaces import Qos
@@ -40,6 +39,7 @@ from mm_fusion.records import NS_PER_S
 
 Timed = tuple[str, int, bytes]  # topic, log time in ns, serialized message
 
+_SUFFIXES = (".mcap", ".db3")
 _MCAP_MAGIC = b"\x89MCAP0\r\n"
 _SQLITE_MAGIC = b"SQLite format 3\0"
 
@@ -120,7 +120,8 @@ class WholeBag:
 class CutBag:
     """A bag whose files are cut or whose metadata is lost."""
 
-    def __init__(self, files: Sequence[Path]) -> None:
+    def __init__(self, path: Path, files: Sequence[Path]) -> None:
+        self._path = path
         self._files = files
         self._qos: dict[str, tuple[str, tuple[Qos, ...]]] = {}
 
@@ -132,12 +133,12 @@ class CutBag:
         """
         counts: dict[str, int] = {}
         start_ns, end_ns = 2**63 - 1, 0
-        for topic, stamp_ns, _ in self._read(lost=True):
+        for topic, stamp_ns, _ in self._read(warn=True):
             counts[topic] = counts.get(topic, 0) + 1
             start_ns, end_ns = min(start_ns, stamp_ns), max(end_ns, stamp_ns)
         if not counts:
             raise RecordingError(
-                f"{self._files[0]} is cut or broken: not one message can be read from it"
+                f"{self._path} is cut or broken: not one message can be read from it"
             )
         topics = {
             name: BagTopic(msgtype=self._qos[name][0], count=count, qos=self._qos[name][1])
@@ -150,25 +151,17 @@ class CutBag:
     def messages(self, topics: Collection[str]) -> Iterator[Timed]:
         """Yield in the order of writing."""
         wanted = frozenset(topics)
-        return (timed for timed in self._read(lost=False) if timed[0] in wanted)
+        return (timed for timed in self._read(warn=False) if timed[0] in wanted)
 
-    def _read(self, lost: bool) -> Iterator[Timed]:
+    def _read(self, warn: bool) -> Iterator[Timed]:
         for file in self._files:
-            read = self._read_mcap if file.suffix == ".mcap" else self._read_sqlite
-            count, reason = 0, ""
-            source = read(file)
-            while True:
-                try:
-                    timed = next(source)
-                except StopIteration as end:
-                    reason = reason or end.value or ""
-                    break
-                count += 1
-                yield timed
-            if lost and reason:
-                _warn(file, f"ends early ({reason}); {count} messages before the cut were read")
+            reason = yield from (
+                self._read_mcap(file) if file.suffix == ".mcap" else self._read_sqlite(file)
+            )
+            if warn and reason:
+                _warn(file, f"is broken from some point on ({reason})")
 
-    def _read_mcap(self, file: Path) -> Iterator[Timed]:
+    def _read_mcap(self, file: Path) -> Generator[Timed, None, str]:
         """Yield record by record, which needs no index; return why it ended."""
         channels: dict[int, str] = {}
         schemas: dict[int, str] = {}
@@ -183,13 +176,11 @@ class CutBag:
                         self._qos[record.topic] = (schemas.get(record.schema_id, ""), qos)
                     elif isinstance(record, Message) and record.channel_id in channels:
                         yield channels[record.channel_id], record.log_time, record.data
-            except (McapError, ValueError, OSError, EOFError) as error:
-                return str(error) or type(error).__name__
-            except Exception as error:  # zstd's and lz4's own, of a chunk that was cut
+            except Exception as error:  # mcap's, zstd's and lz4's own, of a chunk that was cut
                 return str(error) or type(error).__name__
         return ""
 
-    def _read_sqlite(self, file: Path) -> Iterator[Timed]:
+    def _read_sqlite(self, file: Path) -> Generator[Timed, None, str]:
         """Yield row by row past the index, whose pages may be lost; return why it ended."""
         try:
             with closing(sqlite3.connect(f"{file.resolve().as_uri()}?immutable=1", uri=True)) as db:
@@ -223,7 +214,7 @@ def open_files(path: Path) -> tuple[BagFiles, BagContent]:
         except Exception as error:  # rosbags raises many kinds for broken files and metadata
             cut = str(error) or type(error).__name__
     warnings.warn(f"{cut}; reading {path} without its index", RecordingWarning, stacklevel=3)
-    salvaged = CutBag(files)
+    salvaged = CutBag(path, files)
     return salvaged, salvaged.content()
 
 
@@ -235,16 +226,12 @@ def storage_files(path: Path) -> list[Path]:
     """
     if not path.exists():
         raise RecordingError(f"bag {path}: there is no such file or folder")
-    found = [path] if path.is_file() else sorted(p for s in _SUFFIXES for p in path.glob(f"*{s}"))
-    if not found or found[0].suffix not in _SUFFIXES:
-        packed = path.is_dir() and any(path.glob("*.zstd"))
-        if packed:
-            return []
+    inside = [path] if path.is_file() else path.iterdir()
+    found = [file for file in inside if file.suffix in _SUFFIXES]
+    packed = path.is_dir() and any(path.glob("*.zstd"))  # whole files are packed; rosbags unpacks
+    if not found and not packed:
         raise RecordingError(f"{path} is no bag: looked for {' and '.join(_SUFFIXES)} files")
-    return found
-
-
-_SUFFIXES = (".mcap", ".db3")
+    return sorted(found, key=lambda file: (len(file.name), file.name))  # _10 comes after _9
 
 
 def _cut(file: Path) -> str:

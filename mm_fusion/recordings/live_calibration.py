@@ -26,7 +26,7 @@ from mm_fusion.calibration import Calibration, Camera
 from mm_fusion.config import FusionConfig, SensorConfig
 from mm_fusion.errors import FusionError
 from mm_fusion.geometry.tree import TransformTree
-from mm_fusion.recordings.messages import camera_of, frame_of
+from mm_fusion.recordings.messages import camera_of, edges_of, frame_of
 from mm_fusion.records import Float64
 
 PLACED_KINDS = ("camera", "lidar", "radar", "gps", "imu")  # the others speak of the vehicle itself
