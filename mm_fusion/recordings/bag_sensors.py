@@ -84,8 +84,8 @@ def sensors_of(
     """
     known = parsed(custom, SENSORS_KEY)
     streams = {t: _KIND_OF[i.msgtype] for t, i in topics.items() if _is_stream(t, i)}
-    clouds = [t for t in streams if topics[t].msgtype == CLOUD and t.lstrip("/") not in known]
-    firsts = peek(clouds) if clouds else {}
+    clouds = [t for t in streams if topics[t].msgtype == CLOUD]
+    firsts = peek([t for t in clouds if t.lstrip("/") not in known])
     for topic in clouds:
         streams[topic] = _kind_of_cloud(topic, firsts.get(topic))
     found: dict[str, SensorConfig] = {}
@@ -171,7 +171,7 @@ def custom_data(path: Path) -> Mapping[str, str]:
     beside = (path if path.is_dir() else path.parent) / "metadata.yaml"
     try:
         text = beside.read_text() if beside.exists() else _metadata_of_mcap(path)
-        tree = yaml.safe_load(text) or {}
+        tree: Any = yaml.safe_load(text) or {}
         return dict(tree.get("rosbag2_bagfile_information", tree).get("custom_data") or {})
     except (OSError, McapError, ValueError, AttributeError, TypeError, yaml.YAMLError):
         return {}  # a bag that is broken there is read all the same

@@ -94,7 +94,7 @@ class LiveCalibration:
                 except FusionError as error:
                     troubles[sensor.name] = str(error)
         self.troubles = troubles
-        if _same(found, self._known):
+        if same_calibration(found, self._known):
             return None
         self._known = found
         return found
@@ -130,7 +130,8 @@ def _same_info(a: Any, b: Any) -> bool:  # noqa: ANN401  # CameraInfo
     )
 
 
-def _same(a: Calibration, b: Calibration) -> bool:
+def same_calibration(a: Calibration, b: Calibration) -> bool:
+    """Tell whether two calibrations say the same."""
     return (
         a.ego_from.keys() == b.ego_from.keys()
         and a.cameras.keys() == b.cameras.keys()
