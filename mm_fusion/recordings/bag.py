@@ -26,8 +26,9 @@ from typing import Any
 from mm_fusion.calibration import Calibration
 from mm_fusion.config import FusionConfig, SensorConfig
 from mm_fusion.errors import FusionError, MessageError, RecordingError
-from mm_fusion.recordings.bag_files import BagTopic, Timed, open_files
+from mm_fusion.recordings.bag_files import open_files
 from mm_fusion.recordings.bag_sensors import LABELS_KEY, custom_data, parsed, sensors_of
+from mm_fusion.recordings.cut_bag import BagTopic, Timed
 from mm_fusion.recordings.headers import Message, frame_of, stamp_of
 from mm_fusion.recordings.interfaces import typestore
 from mm_fusion.recordings.label_messages import truth_of

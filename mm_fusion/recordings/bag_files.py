@@ -12,55 +12,24 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The files of a bag: whole ones by their index, cut ones as far as they go.
-
-A recorder that was killed leaves an MCAP file without its end, or an SQLite file that has lost
-pages, and often no metadata.yaml. What is there is read, in the order in which it was written.
-"""
+"""The files of a bag: whole ones by their index, cut ones as far as they go."""
 
 from __future__ import annotations
 
-import sqlite3
 import warnings
-from collections.abc import Collection, Generator, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from mcap.records import Channel, Message, Schema
-from mcap.stream_reader import StreamReader
-from rosbags.interfaces import Qos
 from rosbags.rosbag2 import Reader
-from rosbags.rosbag2.metadata import parse_qos
 
 from mm_fusion.errors import RecordingError, RecordingWarning
+from mm_fusion.recordings.cut_bag import BagContent, BagTopic, CutBag, Timed
 from mm_fusion.records import NS_PER_S
-
-Timed = tuple[str, int, bytes]  # topic, log time in ns, serialized message
 
 _SUFFIXES = (".mcap", ".db3")
 _MCAP_MAGIC = b"\x89MCAP0\r\n"
 _SQLITE_MAGIC = b"SQLite format 3\0"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BagTopic:
-    """One topic of a bag."""
-
-    msgtype: str
-    count: int
-    qos: tuple[Qos, ...] = ()  # one of each publisher; none are known of old bags
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BagContent:
-    """What a bag holds, found once."""
-
-    topics: dict[str, BagTopic]
-    start_ns: int
-    end_ns: int  # of the last message
-    count: int
 
 
 class BagFiles(Protocol):
@@ -112,89 +81,10 @@ class WholeBag:
                 except StopIteration:
                     return
                 except Exception as error:  # of rosbags, apsw, zstd, struct: the file is broken
-                    _warn(self._path, f"is broken after {last_ns / NS_PER_S:.3f} s ({error})")
+                    text = f"{self._path} is broken after {last_ns / NS_PER_S:.3f} s ({error})"
+                    warnings.warn(f"{text}; the rest is lost", RecordingWarning, stacklevel=2)
                     return
                 yield connection.topic, last_ns, bytes(payload)
-
-
-class CutBag:
-    """A bag whose files are cut or whose metadata is lost."""
-
-    def __init__(self, path: Path, files: Sequence[Path]) -> None:
-        self._path = path
-        self._files = files
-        self._qos: dict[str, tuple[str, tuple[Qos, ...]]] = {}
-
-    def content(self) -> BagContent:
-        """Read all that is left, once, to know what there is.
-
-        Raises:
-            RecordingError: not one message can be read.
-        """
-        counts: dict[str, int] = {}
-        start_ns, end_ns = 2**63 - 1, 0
-        for topic, stamp_ns, _ in self._read(warn=True):
-            counts[topic] = counts.get(topic, 0) + 1
-            start_ns, end_ns = min(start_ns, stamp_ns), max(end_ns, stamp_ns)
-        if not counts:
-            raise RecordingError(
-                f"{self._path} is cut or broken: not one message can be read from it"
-            )
-        topics = {
-            name: BagTopic(msgtype=self._qos[name][0], count=count, qos=self._qos[name][1])
-            for name, count in sorted(counts.items())
-        }
-        return BagContent(
-            topics=topics, start_ns=start_ns, end_ns=end_ns, count=sum(counts.values())
-        )
-
-    def messages(self, topics: Collection[str]) -> Iterator[Timed]:
-        """Yield in the order of writing."""
-        wanted = frozenset(topics)
-        return (timed for timed in self._read(warn=False) if timed[0] in wanted)
-
-    def _read(self, warn: bool) -> Iterator[Timed]:
-        for file in self._files:
-            reason = yield from (
-                self._read_mcap(file) if file.suffix == ".mcap" else self._read_sqlite(file)
-            )
-            if warn and reason:
-                _warn(file, f"is broken from some point on ({reason})")
-
-    def _read_mcap(self, file: Path) -> Generator[Timed, None, str]:
-        """Yield record by record, which needs no index; return why it ended."""
-        channels: dict[int, str] = {}
-        schemas: dict[int, str] = {}
-        with file.open("rb") as stream:
-            try:
-                for record in StreamReader(stream).records:
-                    if isinstance(record, Schema):
-                        schemas[record.id] = record.name
-                    elif isinstance(record, Channel):
-                        qos = _qos(record.metadata.get("offered_qos_profiles", ""))
-                        channels[record.id] = record.topic
-                        self._qos[record.topic] = (schemas.get(record.schema_id, ""), qos)
-                    elif isinstance(record, Message) and record.channel_id in channels:
-                        yield channels[record.channel_id], record.log_time, record.data
-            except Exception as error:  # mcap's, zstd's and lz4's own, of a chunk that was cut
-                return str(error) or type(error).__name__
-        return ""
-
-    def _read_sqlite(self, file: Path) -> Generator[Timed, None, str]:
-        """Yield row by row past the index, whose pages may be lost; return why it ended."""
-        try:
-            with closing(sqlite3.connect(f"{file.resolve().as_uri()}?immutable=1", uri=True)) as db:
-                topics: dict[int, str] = {}
-                for row in db.execute("SELECT id, name, type, offered_qos_profiles FROM topics"):
-                    topics[row[0]] = row[1]
-                    self._qos[row[1]] = (row[2], _qos(row[3]))
-                rows = "SELECT topic_id, timestamp, data FROM messages NOT INDEXED ORDER BY rowid"
-                for topic_id, stamp_ns, data in db.execute(rows):
-                    if topic_id in topics:
-                        yield topics[topic_id], stamp_ns, data
-        except sqlite3.Error as error:
-            return str(error)
-        return ""
 
 
 def open_files(path: Path) -> tuple[BagFiles, BagContent]:
@@ -212,10 +102,16 @@ def open_files(path: Path) -> tuple[BagFiles, BagContent]:
             whole = WholeBag(path)
             return whole, whole.content()
         except Exception as error:  # rosbags raises many kinds for broken files and metadata
-            cut = str(error) or type(error).__name__
-    warnings.warn(f"{cut}; reading {path} without its index", RecordingWarning, stacklevel=3)
+            cut = f"{path} is broken ({str(error) or type(error).__name__})"
     salvaged = CutBag(path, files)
-    return salvaged, salvaged.content()
+    content = salvaged.content()
+    ends = "".join(f"; {file} ends early: {reason}" for file, reason in salvaged.ends.items())
+    warnings.warn(
+        f"{cut}; read without its index, {content.count} messages are left{ends}",
+        RecordingWarning,
+        stacklevel=3,
+    )
+    return salvaged, content
 
 
 def storage_files(path: Path) -> list[Path]:
@@ -250,14 +146,3 @@ def _cut(file: Path) -> str:
     page = int.from_bytes(start[16:18], "big")
     pages = int.from_bytes(start[28:32], "big")  # https://sqlite.org/fileformat2.html, 1.3
     return f"{file} is cut" if size < pages * (65536 if page == 1 else page) else ""
-
-
-def _qos(text: Any) -> tuple[Qos, ...]:  # noqa: ANN401  # text or nothing, as recorders differ
-    try:
-        return tuple(parse_qos(text))
-    except Exception:  # it is no reason not to read a cut bag
-        return ()
-
-
-def _warn(path: Path, what: str) -> None:
-    warnings.warn(f"{path} {what}; the rest is lost", RecordingWarning, stacklevel=3)

@@ -35,8 +35,8 @@ from mcap.reader import make_reader
 
 from mm_fusion.config import SensorConfig
 from mm_fusion.errors import ConfigError, RecordingWarning
-from mm_fusion.recordings.bag_files import BagTopic
 from mm_fusion.recordings.clouds import RANGE_RATE
+from mm_fusion.recordings.cut_bag import BagTopic
 from mm_fusion.recordings.headers import Message
 from mm_fusion.recordings.messages import DECODERS
 

@@ -36,6 +36,7 @@ RANGE_RATE = (
 )
 RCS = ("rcs", "rcs_dbsm", "magnitude", "mag", "power", "snr", "amplitude", "intensity")
 REVOLUTION_S = 0.5  # no LiDAR turns slower than this; a longer span is not a time of points
+SPANS_S = (0.005, 1e-4)  # shortest span of a revolution, and of a part of one
 
 
 def lidar_scan(cloud: Message) -> LidarScan:
@@ -83,11 +84,12 @@ def _offsets(values: NDArray | None, stamp_ns: int, count: int) -> Float32:  # t
     if not np.isfinite(times).all():
         return none
     units = (1e-9, 1e-6) if values.dtype.kind in "ui" else (1.0, 1e-3, 1e-6, 1e-9)
-    for unit in units:
-        offsets = _relative(times * unit, values, unit, stamp_ns)
-        span = float(np.ptp(offsets))
-        if 1e-4 < span <= REVOLUTION_S and float(np.abs(offsets).max()) <= 2 * REVOLUTION_S:
-            return offsets.astype(np.float32)
+    tried = [_relative(times * unit, values, unit, stamp_ns) for unit in units]
+    for shortest in SPANS_S:
+        for offsets in tried:
+            near = float(np.abs(offsets).max()) <= 2 * REVOLUTION_S
+            if near and shortest < float(np.ptp(offsets)) <= REVOLUTION_S:
+                return offsets.astype(np.float32)
     return none
 
 

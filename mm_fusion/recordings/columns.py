@@ -37,14 +37,7 @@ def columns_of(cloud: Message) -> Columns:
         MessageError: a field is of no known type or outside the point, or bytes are missing.
     """
     points, step = cloud.width * cloud.height, cloud.point_step
-    dtype = np.dtype(
-        {
-            "names": [f.name for f in cloud.fields],
-            "formats": [_format(cloud, f) for f in cloud.fields],
-            "offsets": [f.offset for f in cloud.fields],
-            "itemsize": step,
-        }
-    )
+    dtype = _layout(cloud)
     data = bytes_of(cloud.data)
     row = cloud.width * step
     if cloud.height > 1 and cloud.row_step > row:
@@ -55,6 +48,18 @@ def columns_of(cloud: Message) -> Columns:
         data = np.ascontiguousarray(padded.reshape(cloud.height, -1)[:, :row]).ravel()
     _need(len(data) >= points * step, cloud, points * step, len(data))
     return np.frombuffer(data, dtype, count=points) if points else np.zeros(0, dtype)
+
+
+def _layout(cloud: Message) -> np.dtype[np.void]:
+    """Return a point's layout; fields named `_` are padding, as PCL names it."""
+    fields = [f for f in cloud.fields if f.name.strip("_")]
+    names = [f.name for f in fields]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise MessageError(f"PointCloud2 has the field {twice[0]!r} twice")
+    formats = [_format(cloud, f) for f in fields]
+    offsets = [f.offset for f in fields]
+    layout = {"names": names, "formats": formats, "offsets": offsets, "itemsize": cloud.point_step}
+    return np.dtype(layout)  # type: ignore[call-overload,no-any-return]  # numpy wants literals
 
 
 def _format(cloud: Message, field: Message) -> str:

@@ -65,7 +65,9 @@ def _bag(path: Path, _: int | None) -> BagRecording:
 
 
 def _is_bag(path: Path) -> bool:
-    return path.suffix in (".mcap", ".db3") or (path / "metadata.yaml").exists()
+    if path.suffix in (".mcap", ".db3") or (path / "metadata.yaml").exists():
+        return True
+    return any(path.glob("*.mcap")) or any(path.glob("*.db3"))  # a recorder that was killed
 
 
 def _is_kitti_raw(path: Path) -> bool:
