@@ -84,12 +84,13 @@ def _offsets(values: NDArray | None, stamp_ns: int, count: int) -> Float32:  # t
     if not np.isfinite(times).all():
         return none
     units = (1e-9, 1e-6) if values.dtype.kind in "ui" else (1.0, 1e-3, 1e-6, 1e-9)
-    tried = [_relative(times * unit, values, unit, stamp_ns) for unit in units]
+    spread = float(np.ptp(times))
     for shortest in SPANS_S:
-        for offsets in tried:
-            near = float(np.abs(offsets).max()) <= 2 * REVOLUTION_S
-            if near and shortest < float(np.ptp(offsets)) <= REVOLUTION_S:
-                return offsets.astype(np.float32)
+        for unit in units:
+            if shortest < spread * unit <= REVOLUTION_S:
+                offsets = _relative(times * unit, values, unit, stamp_ns)
+                if float(np.abs(offsets).max()) <= 2 * REVOLUTION_S:
+                    return offsets.astype(np.float32)
     return none
 
 
