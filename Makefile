@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.complete
+STAMP := $(VENV)/.complete-$(or $(ROS_DISTRO),wheels)
 OUT ?= demo
 
 .PHONY: help setup demo test check format clean
@@ -15,7 +15,7 @@ help:  ## what there is
 setup: $(STAMP)  ## make .venv from the lock file, and the interfaces the wheels lack
 
 $(STAMP): overlay/setup.sh overlay/requirements.lock overlay/build.py overlay/interfaces.cmake \
-          $(wildcard overlay/*/msg/*.msg) setup.py
+          $(wildcard overlay/*/msg/*.msg overlay/*/CMakeLists.txt) setup.py setup.cfg
 	@PYTHON=$(PYTHON) bash overlay/setup.sh $(VENV)
 	@touch $@
 

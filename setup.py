@@ -14,11 +14,18 @@
 
 """Installs mm_fusion as an ament_python package."""
 
-from glob import glob
+from pathlib import Path
 
 from setuptools import find_packages, setup
 
 NAME = "mm_fusion"
+
+
+def shared(folder: str) -> list[tuple[str, list[str]]]:
+    """List a folder's files, its subfolders' too, by the place under share/ they go to."""
+    files = sorted(p for p in Path(folder).rglob("*") if p.is_file() and p.suffix != ".pyc")
+    return [(f"share/{NAME}/{p.parent.as_posix()}", [p.as_posix()]) for p in files]
+
 
 setup(
     name=NAME,
@@ -27,9 +34,9 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
-        (f"share/{NAME}/launch", glob("launch/*.launch.py")),
-        (f"share/{NAME}/config", glob("config/*")),
-        (f"share/{NAME}/rviz", glob("rviz/*.rviz")),
+        *shared("launch"),
+        *shared("config"),
+        *shared("rviz"),
     ],
     python_requires=">=3.10",
     install_requires=[
@@ -47,6 +54,7 @@ setup(
     extras_require={
         "simulation": ["open3d-cpu>=0.18"],
         "scoring": ["shapely>=2.0"],
+        "learned": ["torch>=2.2"],
     },
     zip_safe=True,
     maintainer="The mm_fusion authors",
