@@ -27,7 +27,7 @@ need() {  # need WHAT PACKAGE...: install with apt where that is possible withou
 
 pip_install() {  # quiet, but for what went wrong
     "$venv/bin/python" -m pip install --disable-pip-version-check --no-input -q "$@" \
-        2> >(grep -v "is ignored: it is neither" >&2) ||
+        2> >(grep -v -e "is ignored: it is neither" -e DEPRECATION >&2) ||
         fail "packages could not be installed; pip's message is above"
 }
 
@@ -54,6 +54,9 @@ if [ -n "${ROS_DISTRO:-}" ] && "$python" -c 'import rclpy' 2>/dev/null; then
     exit 0
 fi
 
+# a shell with half a ROS installation in its paths would mix it with the wheels for ever after
+[ -z "${ROS_DISTRO:-}" ] || [ -z "${AMENT_PREFIX_PATH:-}" ] ||
+    fail "ROS $ROS_DISTRO is sourced, but $python cannot import its rclpy; run: make setup PYTHON=/usr/bin/python3 (or repeat in a shell without ROS)"
 [ "$(uname -sm)" = "Linux x86_64" ] ||
     fail "the ROS wheels are for Linux x86_64, this is $(uname -sm); install ROS 2, source it, repeat"
 "$python" -c 'import sys; sys.exit(sys.version_info >= (3, 14))' ||
