@@ -207,9 +207,12 @@ class EgoFrame:
     present_kinds: frozenset[str]  # their kinds
     missing: Mapping[str, str]  # stream -> why
     notes: tuple[str, ...] = ()  # what a user should know of this frame
+    # (3,) m where the LiDARs look from: the middle of them
+    viewpoint_ego: Float64 = field(default_factory=lambda: np.zeros(3))
 
     def __post_init__(self) -> None:
         check_shapes(points_ego=(self.points_ego, ("N", 3)), intensity=(self.intensity, ("N",)))
+        check_shapes(viewpoint_ego=(self.viewpoint_ego, (3,)))
         check_shapes(
             radar_ego=(self.radar_ego, ("M", 3)),
             radar_ray_ego=(self.radar_ray_ego, ("M", 3)),

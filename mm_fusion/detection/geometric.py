@@ -23,7 +23,8 @@ from __future__ import annotations
 import numpy as np
 
 from mm_fusion.config import GeometricConfig
-from mm_fusion.detection import clusters, radial, rectangles, shapes
+from mm_fusion.detection import clusters, radar_boxes, radial, rectangles, shapes, vehicles
+from mm_fusion.detection.freespace import look
 from mm_fusion.preprocess.ground import Ground, find_ground
 from mm_fusion.records import SEEN_BY, EgoFrame, Float32, Objects
 
@@ -44,9 +45,11 @@ class GeometricDetector:
         """Return the objects of one frame; without LiDAR and radar there are none."""
         points = self._in_range(frame.points_ego)
         ground = find_ground(points, self._config) if len(points) else None
-        seen = self._from_lidar(points, ground) if ground is not None else Objects.none()
+        seen = Objects.none()
+        if ground is not None:
+            seen = self._from_lidar(points, frame, ground)
         seen, used = radial.with_velocities(seen, frame)
-        heard = radial.radar_objects(frame, ~used, ground, self._config)
+        heard = radar_boxes.radar_objects(frame, ~used, ground, self._config)
         objects = Objects.joined(seen, heard)
         return objects[objects.scores >= self._config.score_threshold]
 
@@ -57,21 +60,31 @@ class GeometricDetector:
         own = (x < config.vehicle_length_m / 2) & (y < config.vehicle_width_m / 2)
         return np.asarray(points[~own & (x * x + y * y < config.range_m**2)])
 
-    def _from_lidar(self, points: Float32, ground: Ground) -> Objects:
+    def _from_lidar(self, points: Float32, frame: EgoFrame, ground: Ground) -> Objects:
         config = self._config
-        height = points[:, 2] - ground.height(points[:, :2])
-        obstacles = points[(height > config.ground_margin_m) & (height < config.ceiling_m)]
-        grouped = clusters.cluster(obstacles, config)
+        height = (points[:, 2] - ground.height(points[:, :2])).astype(np.float32)
+        space = look(points, height, frame.viewpoint_ego, ground, config.range_m)
+        stands = (height > config.ground_margin_m) & (height < config.ceiling_m)
+        grouped = clusters.cluster(points[stands, :2], height[stands], config)
         if not len(grouped):
             return Objects.none()
-        measured = shapes.measure(grouped, rectangles.fit(grouped), ground)
-        labels = shapes.classify(measured)
+        framed = rectangles.fit(grouped)
+        measured = shapes.measure(grouped, framed)
+        fits = vehicles.fit(grouped, framed, space, shapes.candidates(measured))
+        plan = np.column_stack([fits.centre, fits.size, fits.yaw])
+        moving = radial.moving_in(plan, frame, config.radar_moving_mps)
+        likeness = shapes.car_likeness(measured, fits, moving)
+        labels = shapes.classify(measured, likeness)
         count = len(labels)
         spread = np.diag([POSITION_STD_M**2] * 2 + [UNKNOWN_SPEED_STD_MPS**2] * 2)
-        return Objects.of_boxes(
-            shapes.complete(measured, labels),
+        boxes = shapes.complete(measured, fits, labels, ground)
+        scores = shapes.score(measured, likeness, labels)
+        found = Objects.of_boxes(
+            boxes,
             labels=labels,
-            scores=shapes.score(measured, labels),
+            scores=scores,
             evidence=np.full(count, SEEN_BY["lidar"], np.uint8),
             covariances=np.tile(spread, (count, 1, 1)),
         )
+        small = measured.extent[:, 0] <= config.max_extent_m
+        return found[small & shapes.unrivalled(boxes, scores, labels)]

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What radar says of objects: how fast they move, and objects of its own.
+"""What radar says of objects that a LiDAR found: how fast they move.
 
 Axis letters: K objects, M radar returns.
 """
@@ -22,52 +22,62 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy import ndimage
 
-from mm_fusion.config import GeometricConfig
-from mm_fusion.detection.shapes import CAR, CAR_HEIGHT_M, CAR_LENGTH_M, CAR_WIDTH_M
-from mm_fusion.geometry.boxes import inside
-from mm_fusion.preprocess.ground import Ground
-from mm_fusion.records import SEEN_BY, UNKNOWN, Bool, EgoFrame, Float64, Objects
+from mm_fusion.detection.shapes import CAR, TRUCK
+from mm_fusion.records import SEEN_BY, Bool, EgoFrame, Float32, Float64, Int64, Objects
 
 GATE_M = 0.5  # a return this close outside a box is the object's
 RATE_STD_MPS = 0.3
 ACROSS_STD_MPS = 4.0  # of the velocity across the ray, which no radar measures
 ALONG_HEADING = 0.5  # cosine from which a vehicle's heading turns a radial speed into a velocity
-CELL_M = 0.5  # of the plan in which returns are counted
-SPREAD_M = 1.2  # of one object's returns
-BEHIND_M = 1.2  # the centre of a vehicle lies this far behind the faces that reflect
-SURE = 8.0  # returns from which what only radar sees is named a car while a LiDAR is there
-POSITION_STD_M = 0.8
 
 
 def with_velocities(objects: Objects, frame: EgoFrame) -> tuple[Objects, Bool]:
     """Give objects the speed of the returns inside them; also tell which returns were used (M,)."""
-    used = np.zeros(len(frame.radar_ego), np.bool_)
+    members = members_of(objects.boxes, frame.radar_ego)
     velocity, covariance = objects.velocities_ego.copy(), objects.covariances.copy()
     evidence = objects.evidence.copy()
-    flat = frame.radar_ego * np.array([1, 1, 0], np.float32)  # height is what radar knows least
-    for k, box in enumerate(objects.boxes):
-        plan = box * np.array([1, 1, 0, 1, 1, 1, 1])
-        near = np.abs(flat[:, :2] - box[:2]).max(axis=1, initial=0.0) < box[3] + 1
-        rows = np.flatnonzero(near)
-        rows = rows[inside(flat[rows], plan, GATE_M)]
-        if not len(rows):
-            continue
-        used[rows] = True
+    for k in np.flatnonzero(members.any(axis=1)):
+        rows = members[k]
         evidence[k] |= SEEN_BY["radar"]
-        ray = frame.radar_ray_ego[rows, :2].astype(np.float64).mean(axis=0)
-        ray /= max(float(np.linalg.norm(ray)), 1e-6)
+        ray = mean_ray(frame, rows)
         speed = float(np.median(frame.radial_speed_mps[rows]))
-        heading = np.array([np.cos(box[6]), np.sin(box[6])]) if objects.labels[k] == CAR else None
-        velocity[k], covariance[k, 2:, 2:] = _velocity(speed, ray, heading)
+        yaw = objects.yaws_rad[k]
+        rolls = objects.labels[k] in (CAR, TRUCK)  # and so moves along its heading
+        heading = np.array([np.cos(yaw), np.sin(yaw)]) if rolls else None
+        velocity[k], covariance[k, 2:, 2:] = radial_velocity(speed, ray, heading)
     return (
         replace(objects, velocities_ego=velocity, covariances=covariance, evidence=evidence),
-        used,
+        np.asarray(members.any(axis=0)),
     )
 
 
-def _velocity(speed_mps: float, ray: Float64, heading: Float64 | None) -> tuple[Float64, Float64]:
+def moving_in(plan: Float64, frame: EgoFrame, moving_mps: float) -> Int64:
+    """Count the returns that move in each box (K,) of x, y, length, width, yaw (K, 5)."""
+    boxes = np.insert(plan, [2, 4], 0.0, axis=1)  # neither height nor z matters here
+    moves = np.abs(frame.radial_speed_mps) > moving_mps
+    return np.asarray(members_of(boxes, frame.radar_ego[moves]).sum(axis=1), np.int64)
+
+
+def members_of(boxes: Float64, radar_ego: Float32) -> Bool:
+    """Tell which returns lie in which box (K, M); height is what radar knows least."""
+    offset = radar_ego[None, :, :2] - boxes[:, None, :2].astype(np.float32)
+    cos, sin = np.cos(boxes[:, 6, None]), np.sin(boxes[:, 6, None])
+    u = offset[..., 0] * cos + offset[..., 1] * sin
+    v = offset[..., 1] * cos - offset[..., 0] * sin
+    half = boxes[:, 3:5, None] / 2 + GATE_M
+    return np.asarray((np.abs(u) <= half[:, 0]) & (np.abs(v) <= half[:, 1]))
+
+
+def mean_ray(frame: EgoFrame, rows: Bool | Int64) -> Float64:
+    """Return the unit vector (2,) in the ground plan towards the middle of some returns."""
+    ray = frame.radar_ray_ego[rows, :2].astype(np.float64).mean(axis=0)
+    return np.asarray(ray / max(float(np.linalg.norm(ray)), 1e-6))
+
+
+def radial_velocity(
+    speed_mps: float, ray: Float64, heading: Float64 | None
+) -> tuple[Float64, Float64]:
     """Return velocity (2,) and covariance (2, 2) of a radial speed along a ray.
 
     A vehicle moves along its heading, so its speed is the radial one over the cosine between; of
@@ -81,60 +91,3 @@ def _velocity(speed_mps: float, ray: Float64, heading: Float64 | None) -> tuple[
     across = np.array([-ray[1], ray[0]])
     spread = np.outer(ray, ray) * RATE_STD_MPS**2
     return speed_mps * ray, spread + np.outer(across, across) * ACROSS_STD_MPS**2
-
-
-def radar_objects(
-    frame: EgoFrame, rows: Bool, ground: Ground | None, config: GeometricConfig
-) -> Objects:
-    """Make objects of returns (M,) alone: where they are densest, and at least so many.
-
-    With `ground` known a LiDAR is there, which sees what stands still; then only what moves
-    counts.
-    """
-    moving = np.abs(frame.radial_speed_mps) > config.radar_moving_mps
-    near = np.linalg.norm(frame.radar_ego[:, :2], axis=1) < config.range_m
-    rows = rows & near & (moving if ground is not None else True)
-    points = frame.radar_ego[rows].astype(np.float64)
-    if len(points) < config.radar_min_returns:
-        return Objects.none()
-    centres, support = _peaks(points[:, :2], config)
-    boxes = np.zeros((len(centres), 7))
-    away = centres / np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-6)
-    boxes[:, :2] = centres + BEHIND_M * away
-    boxes[:, 2] = (ground.height(centres) if ground is not None else 0.0) + CAR_HEIGHT_M / 2
-    boxes[:, 3:6] = CAR_LENGTH_M, CAR_WIDTH_M, CAR_HEIGHT_M
-    speeds = frame.radial_speed_mps[rows]
-    rays = frame.radar_ray_ego[rows, :2].astype(np.float64)
-    velocity, covariance = np.zeros((len(boxes), 2)), np.zeros((len(boxes), 4, 4))
-    for k, centre in enumerate(centres):
-        mine = np.linalg.norm(points[:, :2] - centre, axis=1) < config.radar_link_m
-        ray = rays[mine].mean(axis=0)
-        ray /= max(float(np.linalg.norm(ray)), 1e-6)
-        speed = float(np.median(speeds[mine]))
-        boxes[k, 6] = np.arctan2(ray[1], ray[0]) if abs(speed) > config.radar_moving_mps else 0.0
-        covariance[k, :2, :2] = np.eye(2) * POSITION_STD_M**2
-        velocity[k], covariance[k, 2:, 2:] = _velocity(speed, ray, None)
-    return Objects.of_boxes(
-        boxes,
-        labels=np.where((support >= SURE) | (ground is None), CAR, UNKNOWN).astype(np.int64),
-        scores=0.6 * support / (support + 6.0),
-        evidence=np.full(len(boxes), SEEN_BY["radar"], np.uint8),
-        velocities_ego=velocity,
-        covariances=covariance,
-    )
-
-
-def _peaks(xy: Float64, config: GeometricConfig) -> tuple[Float64, Float64]:
-    """Return where returns are densest (K, 2) and how many support each (K,)."""
-    lowest = xy.min(axis=0) - 3 * SPREAD_M
-    index = np.floor((xy - lowest) / CELL_M).astype(np.int64)
-    shape = index.max(axis=0) + 1 + int(3 * SPREAD_M / CELL_M)
-    counts = np.bincount(index[:, 0] * shape[1] + index[:, 1], minlength=int(shape.prod()))
-    sigma = SPREAD_M / CELL_M
-    # the factor makes the height of a peak the number of returns under it
-    density = ndimage.gaussian_filter(counts.reshape(shape).astype(np.float64), sigma)
-    density *= 2 * np.pi * sigma**2
-    width = 2 * int(config.radar_link_m / CELL_M) + 1
-    top = density == ndimage.maximum_filter(density, width)
-    peaks = np.argwhere(top & (density >= config.radar_min_returns))
-    return (peaks + 0.5) * CELL_M + lowest, density[tuple(peaks.T)]

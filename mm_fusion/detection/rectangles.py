@@ -12,26 +12,26 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The rectangle around each cluster: the L-shape that its points lie on.
+"""The rectangle around each cluster: the L-shape that its cells lie on.
 
 Source: Zhang, Xu, Dong and Dolan, "Efficient L-shape fitting for vehicle detection using laser
 scanners", IEEE Intelligent Vehicles Symposium, 2017, algorithm 2 with the closeness criterion
 (algorithm 4).
 
-Axis letters: N points, K clusters, A angles tried.
+Axis letters: C cells, K clusters, A angles tried.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from mm_fusion.detection.clusters import Clusters
-from mm_fusion.records import Float64
+from mm_fusion.records import Bool, Float32, Float64
 
 ANGLES_RAD = np.radians(np.arange(0.0, 90.0, 3.0))
-CLOSEST_M = 0.08  # points closer to an edge than this count as on it
+CLOSEST_M = 0.08  # cells closer to an edge than this count as on it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,41 +39,46 @@ class Rectangles:
     """Rectangles in the ground plan, each with the axes u (at `angle`) and v (90 degrees on)."""
 
     angle: Float64  # (K,) rad in [0, pi/2)
-    low: Float64  # (K, 2) m, least u and v of the points
+    low: Float64  # (K, 2) m, least u and v of the cells
     high: Float64  # (K, 2) m, greatest
-    closeness: Float64  # (K,) in [0, 1]: how near the points lie to the edges
+    closeness: Float64  # (K,) in [0, 1]: how near the cells lie to the edges
+
+    def chosen(self, rows: Bool) -> Rectangles:
+        """Keep only those that `rows` (K,) says."""
+        return Rectangles(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
 
 def fit(clusters: Clusters) -> Rectangles:
     """Fit a rectangle to every cluster."""
-    if not len(clusters):
-        none = np.zeros((0, 2))
-        return Rectangles(angle=none[:, 0], low=none, high=none, closeness=none[:, 0])
-    xy, start = clusters.points[:, :2], clusters.start[:-1]
-    best = np.full(len(clusters), -np.inf)
-    angle = np.zeros(len(clusters))
-    for tried in ANGLES_RAD:
-        nearness = np.add.reduceat(_nearness(xy, clusters, tried), start)
-        better = nearness > best
-        best[better], angle[better] = nearness[better], tried
-    u, v = _projected(xy, clusters.spread(angle))
-    low = np.stack([np.minimum.reduceat(u, start), np.minimum.reduceat(v, start)], axis=1)
-    high = np.stack([np.maximum.reduceat(u, start), np.maximum.reduceat(v, start)], axis=1)
-    closeness = best * CLOSEST_M / clusters.counts
-    return Rectangles(angle=angle, low=low, high=high, closeness=closeness)
+    nearness = _nearness(clusters)
+    best = nearness.argmax(axis=1)
+    angle = ANGLES_RAD[best]
+    along = turned(clusters.xy, -angle[clusters.owner])
+    return Rectangles(
+        angle=angle,
+        low=clusters.least(along),
+        high=clusters.greatest(along),
+        closeness=nearness.max(axis=1, initial=0.0) * CLOSEST_M / np.maximum(clusters.cells, 1),
+    )
 
 
-def _projected(xy: Float64, angle: Float64 | float) -> tuple[Float64, Float64]:
+def turned(xy: Float64 | Float32, angle: Float64 | float) -> Float64:
+    """Turn points (..., 2) anticlockwise about the origin; by -angle: into axes at the angle."""
     cos, sin = np.cos(angle), np.sin(angle)
-    return xy[:, 0] * cos + xy[:, 1] * sin, xy[:, 1] * cos - xy[:, 0] * sin
+    x, y = xy[..., 0], xy[..., 1]
+    return np.stack([x * cos - y * sin, x * sin + y * cos], axis=-1)
 
 
-def _nearness(xy: Float64, clusters: Clusters, angle: float) -> Float64:
-    """Return one over the distance of each point to its nearest edge (N,), capped."""
-    distance = np.full(len(xy), np.inf)
-    start = clusters.start[:-1]
-    for along in _projected(xy, angle):
-        low = clusters.spread(np.minimum.reduceat(along, start))
-        high = clusters.spread(np.maximum.reduceat(along, start))
-        distance = np.minimum(distance, np.minimum(along - low, high - along))
-    return np.asarray(1 / np.maximum(distance, CLOSEST_M))
+def _nearness(clusters: Clusters) -> Float64:
+    """Sum one over the distance of a cell to its nearest edge, capped, over each cluster (K, A)."""
+    middle = clusters.total(clusters.xy) / np.maximum(clusters.cells, 1)[:, None]
+    owner = clusters.owner
+    # about the cluster's own middle, so that single precision is plenty
+    x, y = (clusters.xy - middle[owner]).astype(np.float32).T[:, :, None]
+    cos, sin = np.cos(ANGLES_RAD).astype(np.float32), np.sin(ANGLES_RAD).astype(np.float32)
+    distance = np.full((len(x), len(ANGLES_RAD)), np.inf, np.float32)
+    for along in (x * cos + y * sin, y * cos - x * sin):  # (C, A)
+        low, high = clusters.least(along)[owner], clusters.greatest(along)[owner]
+        np.minimum(distance, along - low, out=distance)
+        np.minimum(distance, high - along, out=distance)
+    return clusters.total(1 / np.maximum(distance, np.float32(CLOSEST_M))).astype(np.float64)

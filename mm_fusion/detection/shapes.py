@@ -28,7 +28,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mm_fusion.detection.clusters import Clusters
-from mm_fusion.detection.rectangles import Rectangles
+from mm_fusion.detection.freespace import HIDDEN, HIT, THROUGH
+from mm_fusion.detection.rectangles import Rectangles, turned
+from mm_fusion.detection.vehicles import Fits
 from mm_fusion.geometry.boxes import wrap_angle
 from mm_fusion.preprocess.ground import Ground
 from mm_fusion.records import CLASSES, Bool, Float64, Int64
@@ -38,9 +40,12 @@ CAR, TRUCK, BICYCLE, PEDESTRIAN, UNKNOWN = (
 )
 CAR_LENGTH_M, CAR_WIDTH_M, CAR_HEIGHT_M = 4.2, 1.8, 1.55
 TRUCK_WIDTH_M = 2.5
-SIDE_M = 2.4  # a face longer than this is a car's side, not its front or rear
+CAR_TOP_M = 2.2  # what is higher above a car is a tree that it stands under,
+OVERGROWN = 0.3  # if it is less than this share of its cells
+LONGEST_CAR_M = 6.0  # measured along the diagonal, noise included
 FLOATING_M = 1.1  # what hangs higher than this above the ground stands on nothing
-FACE_M = 0.35  # points this thin are a wall's face or a pole
+NEAR_M = 15.0  # farther away a bicycle gives too few points to be told by its size
+LIKE_A_CAR = 0.25  # likeness from which a cluster is called one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,109 +57,124 @@ class Measured:
     extent: Float64  # (K, 2) m, along and across
     bottom: Float64  # (K,) m above the ground
     top: Float64  # (K,) m above the ground
-    ground: Float64  # (K,) m, its height
     closeness: Float64  # (K,)
-    counts: Int64  # (K,) points
+    whole: Bool  # (K,) False for a part of something larger
+    points: Float64  # (K,) how many
     range_m: Float64  # (K,)
 
 
-def measure(clusters: Clusters, rectangles: Rectangles, ground: Ground) -> Measured:
+def measure(clusters: Clusters, rectangles: Rectangles) -> Measured:
     """Bring rectangles into the long-side-first form and measure heights above the ground."""
-    start = clusters.start[:-1]
     extent = rectangles.high - rectangles.low
-    middle = (rectangles.high + rectangles.low) / 2
-    cos, sin = np.cos(rectangles.angle), np.sin(rectangles.angle)
-    centre = np.stack(
-        [middle[:, 0] * cos - middle[:, 1] * sin, middle[:, 0] * sin + middle[:, 1] * cos], axis=1
-    )
-    turned = extent[:, 1] > extent[:, 0]
-    z = clusters.points[:, 2]
-    base = ground.height(centre) if len(clusters) else np.zeros(0)
-    top = np.maximum.reduceat(z, start) if len(clusters) else np.zeros(0)
-    bottom = np.minimum.reduceat(z, start) if len(clusters) else np.zeros(0)
+    centre = turned((rectangles.high + rectangles.low) / 2, rectangles.angle)
+    across = extent[:, 1] > extent[:, 0]
     return Measured(
-        yaw=wrap_angle(rectangles.angle + np.where(turned, np.pi / 2, 0.0)),
+        yaw=wrap_angle(rectangles.angle + np.where(across, np.pi / 2, 0.0)),
         centre=centre,
-        extent=np.where(turned[:, None], extent[:, ::-1], extent),
-        bottom=bottom - base,
-        top=top - base,
-        ground=base,
+        extent=np.where(across[:, None], extent[:, ::-1], extent),
+        bottom=clusters.least(clusters.low),
+        top=_top(clusters),
         closeness=rectangles.closeness,
-        counts=clusters.counts,
+        whole=clusters.whole,
+        points=clusters.total(clusters.points.astype(np.float64)),
         range_m=np.hypot(centre[:, 0], centre[:, 1]),
     )
 
 
-def classify(seen: Measured) -> Int64:
-    """Name each cluster by the size of what was seen (K,)."""
+def candidates(seen: Measured) -> Bool:
+    """Tell which clusters (K,) may belong to a car: they stand on the ground, are not too large."""
+    long = seen.extent[:, 0]
+    return np.asarray((seen.bottom < FLOATING_M) & (long > 0.3) & (long < LONGEST_CAR_M))
+
+
+def _top(clusters: Clusters) -> Float64:
+    """Return the height (K,) of what is no higher than a car, unless much of it is higher."""
+    above = clusters.high > CAR_TOP_M
+    share = clusters.total(above.astype(np.float64)) / np.maximum(clusters.cells, 1)
+    lower = clusters.greatest(np.where(above, 0.0, clusters.high))
+    return np.where(share < OVERGROWN, lower, clusters.greatest(clusters.high))
+
+
+def classify(seen: Measured, likeness: Float64) -> Int64:
+    """Name each cluster by the size of what was seen and by how much it is like a car (K,)."""
     long, short = seen.extent.T
     standing = seen.bottom < FLOATING_M
-    low_car = standing & (seen.top > 0.4) & (seen.top < 2.3)
-    side = (long > SIDE_M) & (long < 5.6) & (short < 2.3)
-    rear = (long > 1.2) & (long <= SIDE_M) & (short < 2.1)
     label = np.full(len(long), UNKNOWN, np.int64)
-    label[low_car & (side | rear)] = CAR
     tall = standing & (seen.top >= 2.3) & (long > 1.8) & (short < 3.3)
     label[tall & ((short > 1.6) | (long > 4.5))] = TRUCK
-    upright = standing & (seen.top > 0.9) & (seen.top < 2.1)
-    label[upright & (long < 1.0) & (short < 0.9)] = PEDESTRIAN
-    thin = (long > 1.2) & (long < 2.2) & (short < 0.7) & ~_faces_sensor(seen)
-    label[upright & thin & (seen.range_m < 15)] = BICYCLE
+    upright = standing & seen.whole & (seen.top > 1.2) & (seen.top < 2.1)
+    label[upright & (long < 1.0) & (long > 0.25) & (short < 0.9)] = PEDESTRIAN
+    thin = (long > 1.3) & (long < 2.2) & (short < 0.8)
+    label[upright & thin & (seen.range_m < NEAR_M)] = BICYCLE
+    label[standing & (likeness > LIKE_A_CAR)] = CAR
     return label
 
 
-def complete(seen: Measured, label: Int64) -> Float64:
-    """Return boxes (K, 7) with what was hidden added on the far side."""
-    yaw = seen.yaw.copy()
-    extent = seen.extent.copy()
-    car = label == CAR
-    # a car of which only front or rear is seen: its length lies across the face
-    face = car & (extent[:, 0] <= SIDE_M)
-    # (seen obliquely, a car lying along the ray would show its rear as well)
-    across = face & (_faces_sensor(seen) | (extent[:, 1] < CAR_WIDTH_M / 2))
-    yaw[across] = wrap_angle(yaw[across] + np.pi / 2)
-    extent[across] = extent[across][:, ::-1]
-    wanted = extent.copy()
-    wanted[car] = np.maximum(extent[car], (CAR_LENGTH_M, CAR_WIDTH_M))
-    truck = label == TRUCK
-    wanted[truck, 1] = np.maximum(extent[truck, 1], TRUCK_WIDTH_M)
-    centre = seen.centre + _grown(seen.centre, yaw, extent, wanted)
-    height = np.where(car, np.maximum(seen.top, CAR_HEIGHT_M), np.maximum(seen.top, 0.3))
-    return np.column_stack([centre, seen.ground + height / 2, wanted, height, yaw])
+def car_likeness(seen: Measured, fits: Fits, moving: Int64) -> Float64:
+    """Rate how far each cluster is a car (K,), as a probability.
 
-
-def _faces_sensor(seen: Measured) -> Bool:
-    """Tell whether the long side is seen face on rather than along: its normal meets the ray."""
-    ray = seen.centre / np.maximum(seen.range_m, 1e-6)[:, None]
-    along = np.abs(ray[:, 0] * np.cos(seen.yaw) + ray[:, 1] * np.sin(seen.yaw))
-    return np.asarray(along < np.sqrt(0.5))
-
-
-def _grown(centre: Float64, yaw: Float64, extent: Float64, wanted: Float64) -> Float64:
-    """Return how far the centre moves (K, 2) when each side grows away from the sensor.
-
-    The edges nearest to the vehicle stay. Where the sensor looks at the middle of a face, that
-    direction grows to both sides.
+    A logistic sum set by hand: most of it is how well a car's visible faces explain what was hit
+    and what was not; heights and widths no car has count against it; so many `moving` radar
+    returns (K,) in the car's box count for it.
     """
-    shift = np.zeros_like(centre)
-    for axis, turn in ((0, 0.0), (1, np.pi / 2)):
-        direction = np.stack([np.cos(yaw + turn), np.sin(yaw + turn)], axis=1)
-        away = (centre * direction).sum(axis=1)
-        side = np.clip(away / np.maximum(extent[:, axis] / 2, 0.3), -1.0, 1.0)
-        shift += (side * (wanted[:, axis] - extent[:, axis]) / 2)[:, None] * direction
-    return shift
-
-
-def score(seen: Measured, label: Int64) -> Float64:
-    """Rate each object in [0, 1]: like its class in size, solid in points, flat in its faces."""
-    expected = np.clip(120.0 * (10.0 / np.maximum(seen.range_m, 5.0)) ** 2, 4, 400)
-    solid = np.clip(np.sqrt(seen.counts / expected), 0.1, 1.0)
     long, short = seen.extent.T
-    like = np.full(len(long), 0.45)
+    evidence = (
+        -7.4
+        + 2.0 * fits.became[:, HIT]
+        - 1.5 * fits.became[:, HIDDEN]
+        - 6.0 * fits.became[:, THROUGH]
+        + 7.0 * fits.points
+        + 1.5 * np.minimum(short, 1.8)
+        + 0.3 * np.clip(np.log(seen.points / _expected(seen)), -3, 1)
+        - 2.0 * np.clip(seen.bottom - 0.5, 0, 1)
+        - 4.0 * np.clip(seen.top - 1.9, 0, 1.5)
+        - 0.2 * np.clip(1.0 - seen.top, 0, 1)
+        - 2.5 * np.clip(1.0 - long, 0, 1)
+        + 0.4 * np.log1p(moving)
+    )
+    return np.asarray(np.where(fits.possible > 0, 1 / (1 + np.exp(-evidence)), 0.0))
+
+
+def _expected(seen: Measured) -> Float64:
+    """Return how many points (K,) a whole car at that range would give a LiDAR of few lines."""
+    return np.asarray(np.clip(120.0 * (10.0 / np.maximum(seen.range_m, 5.0)) ** 2, 4, 400))
+
+
+def complete(seen: Measured, fits: Fits, label: Int64, ground: Ground) -> Float64:
+    """Return boxes (K, 7): of cars the fitted ones, of all else what was measured.
+
+    A truck of which one side is seen is as wide as trucks are.
+    """
     car = label == CAR
-    like[car] = np.where(long[car] > SIDE_M, 1.0, 0.7) * np.where(short[car] > FACE_M, 1.0, 0.6)
-    like[car] *= np.where(seen.top[car] > 1.0, 1.0, 0.7) * np.where(seen.top[car] < 2.0, 1.0, 0.7)
-    like[label == TRUCK] = 0.5
-    like[label == PEDESTRIAN] = 0.5
-    like[label == BICYCLE] = 0.4
-    return np.asarray(like * solid * np.clip(0.5 + seen.closeness, 0, 1))
+    across = np.stack([-np.sin(seen.yaw), np.cos(seen.yaw)], axis=1)
+    narrow = np.where(label == TRUCK, np.maximum(TRUCK_WIDTH_M - seen.extent[:, 1], 0), 0)
+    away = np.sign((seen.centre * across).sum(axis=1))  # what is hidden lies on the far side
+    widened = seen.centre + (away * narrow / 2)[:, None] * across
+    measured = seen.extent + narrow[:, None] * (0, 1)
+    plan = np.where(car[:, None], fits.size, measured)
+    centre = np.where(car[:, None], fits.centre, widened)
+    height = np.where(car, np.maximum(seen.top, CAR_HEIGHT_M), np.maximum(seen.top, 0.3))
+    yaw = np.where(car, fits.yaw, seen.yaw)
+    base = ground.height(centre)
+    return np.column_stack([centre, base + height / 2, plan, height, wrap_angle(yaw)])
+
+
+def score(seen: Measured, likeness: Float64, label: Int64) -> Float64:
+    """Rate each object in [0, 1]: cars by their likeness, all else by how solid it is."""
+    solid = np.clip(np.sqrt(seen.points / _expected(seen)), 0.1, 1.0)
+    like = np.where(label == UNKNOWN, 0.45, 0.5)
+    return np.asarray(np.where(label == CAR, likeness, like * solid))
+
+
+def unrivalled(boxes: Float64, scores: Float64, label: Int64) -> Bool:
+    """Tell which objects (K,) stay: not those whose centre lies in a car that is rated higher."""
+    order = np.argsort(-scores, kind="stable")
+    order = order[label[order] == CAR]
+    offset = turned(boxes[None, :, :2] - boxes[order, None, :2], -boxes[order, None, 6])
+    half = boxes[order, None, 3:5] / 2
+    covered = (np.abs(offset[..., 0]) <= half[..., 0]) & (np.abs(offset[..., 1]) <= half[..., 1])
+    stays = np.ones(len(boxes), np.bool_)
+    for row, k in enumerate(order):
+        if stays[k]:
+            stays &= ~covered[row] | (scores > scores[k]) | (np.arange(len(boxes)) == k)
+    return stays

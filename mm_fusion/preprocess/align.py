@@ -113,7 +113,18 @@ def align(
         present_kinds=frozenset(sensors[stream].kind for stream in placed),
         missing=missing,
         notes=tuple(notes),
+        viewpoint_ego=_viewpoint(placed, calibration),
     )
+
+
+def _viewpoint(placed: Mapping[str, FramedRecord], calibration: Calibration) -> Float64:
+    """Return the middle (3,) m of the LiDARs, the vehicle's origin where there is none."""
+    lidars = [
+        calibration.ego_from[stream][:3, 3]
+        for stream, record in placed.items()
+        if isinstance(record, LidarScan)
+    ]
+    return np.mean(lidars, axis=0) if lidars else np.zeros(3)
 
 
 def _placed(
@@ -165,12 +176,19 @@ def _add_lidar(
     motion: EgoMotion,
     offset_s: float,
 ) -> None:
-    points_then = transform(ego_from_lidar, scan.points_lidar)
+    points_then = _carried(ego_from_lidar, scan.points_lidar)
     gathered.points.append(deskewed(points_then, scan.offset_s + offset_s, motion))
     gathered.intensity.append(scan.intensity)
 
 
-def deskewed(points_then: Float64, offset_s: Float32, motion: EgoMotion) -> Float32:
+def _carried(target_from_source: Float64, points: Float32) -> Float32:
+    """Map points (N, 3) column by column: for so many it is faster, and keeps to one core."""
+    x, y, z = points.T
+    rows = target_from_source[:3].astype(np.float32)
+    return np.stack([x * a + y * b + z * c + d for a, b, c, d in rows], axis=1)
+
+
+def deskewed(points_then: Float64 | Float32, offset_s: Float32, motion: EgoMotion) -> Float32:
     """Move points (N, 3) from the vehicle's frame at their own moments to its frame at zero.
 
     Args:

@@ -30,7 +30,7 @@ import numpy as np
 from scipy import ndimage
 
 from mm_fusion.config import GeometricConfig
-from mm_fusion.records import Float32, Float64, Int64
+from mm_fusion.records import Bool, Float32, Float64, Int64
 
 NEAR_M = 30.0  # the plane is fitted to what lies closer than this
 OPENING_M = 7.0  # wider than a car is long, so that a car does not lift the ground
@@ -51,11 +51,10 @@ class Ground:
 
     def height(self, xy: Float64 | Float32) -> Float64:
         """Return the height of the ground (N,) m below or above points (N, 2)."""
-        index = _cells(xy, self.range_m, self.cell_m)
-        inside = ((index >= 0) & (index < len(self.rise))).all(axis=1)
-        index = np.clip(index, 0, len(self.rise) - 1)
-        rise = np.where(inside, self.rise[index[:, 0], index[:, 1]], 0.0)
-        return np.asarray(xy @ self.plane[:2] + self.plane[2] + rise)
+        flat, inside = _cells(xy, self.range_m, self.cell_m, len(self.rise))
+        rise = np.where(inside, self.rise.ravel()[flat], 0.0)
+        a, b, c = self.plane
+        return np.asarray(xy[:, 0] * a + xy[:, 1] * b + (c + rise))
 
 
 def find_ground(points_ego: Float32, config: GeometricConfig) -> Ground:
@@ -65,13 +64,13 @@ def find_ground(points_ego: Float32, config: GeometricConfig) -> Ground:
     if not len(points_ego):
         empty = np.zeros((count, count), np.float32)
         return Ground(plane=np.zeros(3), rise=empty, cell_m=cell_m, range_m=range_m)
-    index = _cells(points_ego[:, :2], range_m, cell_m)
-    inside = ((index >= 0) & (index < count)).all(axis=1)
-    flat = index[inside, 0] * count + index[inside, 1]
-    xy, z = points_ego[inside, :2], points_ego[inside, 2]
+    flat, inside = _cells(points_ego, range_m, cell_m, count)
+    x, y, z = points_ego[inside].T
+    flat = flat[inside]
     plane = _plane(_lowest(flat, z, count), config)
-    residual = z - (xy @ plane[:2] + plane[2]).astype(np.float32)
-    solid = residual > -BELOW_M - config.ground_bend * np.hypot(xy[:, 0], xy[:, 1])
+    a, b, c = plane.astype(np.float32)
+    residual = z - (x * a + y * b + c)
+    solid = residual > -BELOW_M - config.ground_bend * np.hypot(x, y)
     rise = _followed(_lowest(flat[solid], residual[solid], count), config)
     return Ground(plane=plane, rise=rise, cell_m=cell_m, range_m=range_m)
 
@@ -87,8 +86,11 @@ def _centres(count: int, config: GeometricConfig) -> Float64:
     return np.asarray((np.arange(count) + 0.5) * config.ground_cell_m - config.range_m)
 
 
-def _cells(xy: Float64 | Float32, range_m: float, cell_m: float) -> Int64:
-    return np.floor((xy + range_m) / cell_m).astype(np.int64)
+def _cells(xy: Float64 | Float32, range_m: float, cell_m: float, count: int) -> tuple[Int64, Bool]:
+    """Return the flat index (N,) of the cell of each point, 0 outside, and which are inside."""
+    x, y = (np.floor((xy[:, axis] + range_m) / cell_m) for axis in (0, 1))
+    inside = (x >= 0) & (x < count) & (y >= 0) & (y < count)
+    return np.where(inside, x * count + y, 0).astype(np.int64), inside
 
 
 def _plane(lowest: Float32, config: GeometricConfig) -> Float64:

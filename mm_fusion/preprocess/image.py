@@ -55,7 +55,13 @@ def decode(image: CameraImage) -> UInt8:
     pixels = _eight_bits(image)
     if image.encoding == "rgb8":
         return pixels
-    return np.asarray(cv2.cvtColor(pixels, _TO_RGB[name or image.encoding]), np.uint8)
+    try:
+        return np.asarray(cv2.cvtColor(pixels, _TO_RGB[name or image.encoding]), np.uint8)
+    except cv2.error as error:  # pairs of pixels or of rows that are none
+        raise MessageError(
+            f"image of {image.width} x {image.height} {image.encoding} cannot be decoded: "
+            "its pixels come in pairs"
+        ) from error
 
 
 def _is_single(image: CameraImage) -> bool:
@@ -83,7 +89,10 @@ def _eight_bits(image: CameraImage) -> UInt8:
 
 
 def _decompress(image: CameraImage) -> UInt8:
-    bgr = cv2.imdecode(image.data, cv2.IMREAD_COLOR) if len(image.data) else None
+    try:
+        bgr = cv2.imdecode(image.data, cv2.IMREAD_COLOR) if len(image.data) else None
+    except cv2.error:  # a header that promises more than memory holds
+        bgr = None
     if bgr is None:
         raise MessageError(f"{image.encoding} image of {len(image.data)} bytes cannot be decoded")
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)

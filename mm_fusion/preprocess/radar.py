@@ -78,8 +78,11 @@ def forward_speed(range_rate_mps: Float64, rays_ego: Float64, period_mps: float)
     if len(rates) < MIN_VOTES:
         return None
     speeds = np.arange(-FASTEST_BACK_MPS, FASTEST_MPS, SPEED_STEP_MPS)  # (S,)
-    rest = fold(rates[None] + speeds[:, None] * along[None], period_mps)  # (S, M)
-    votes = np.exp(-0.5 * (rest / STILL_MPS) ** 2).sum(axis=1)
+    # single precision: a vote needs no more, and there are S * M of them
+    rest = (rates[None] + speeds[:, None] * along[None]).astype(np.float32)  # (S, M)
+    if period_mps > 0:
+        rest -= np.float32(period_mps) * np.rint(rest / np.float32(period_mps))
+    votes = np.exp(-0.5 * (rest / np.float32(STILL_MPS)) ** 2).sum(axis=1)
     best = int(votes.argmax())
     far = np.abs(speeds - speeds[best]) > 4 * STILL_MPS
     confident = votes[best] >= max(MIN_VOTES, MIN_SHARE * len(rates))

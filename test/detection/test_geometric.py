@@ -56,6 +56,31 @@ def faces(box, spacing=0.15):
     return np.concatenate(points)
 
 
+def scene(*boxes, slope=0.0, spacing=0.08):
+    """The boxes' near faces on a road, each in the shadow of what stands before it."""
+    ground = road(slope)
+    shadow = np.zeros(len(ground), bool)
+    for box in boxes:
+        shadow |= crosses(ground[:, :2], np.array(box))
+    parts = [ground[~shadow]]
+    for k, box in enumerate(boxes):
+        points = faces(box, spacing)
+        hidden = np.zeros(len(points), bool)
+        for other in boxes[:k] + boxes[k + 1 :]:
+            hidden |= crosses(points[:, :2], np.array(other))
+        parts.append(points[~hidden])
+    return np.vstack(parts)
+
+
+def crosses(xy, box):
+    """Whether the line from the sensor to each point meets the footprint of the box."""
+    fractions = np.linspace(0, 1, 161)[:, None, None]
+    offset = SENSOR[:2] + fractions * (xy - SENSOR[:2]) - box[:2]
+    cos, sin = np.cos(box[6]), np.sin(box[6])
+    u, v = offset[..., 0] * cos + offset[..., 1] * sin, offset[..., 1] * cos - offset[..., 0] * sin
+    return ((np.abs(u) < box[3] / 2 - 0.02) & (np.abs(v) < box[4] / 2 - 0.02)).any(axis=0)
+
+
 def car(x, y, yaw=0.0, ground=0.0):
     return [x, y, ground + 0.75, 4.2, 1.8, 1.5, yaw]
 
@@ -80,6 +105,7 @@ def frame(points, radar=(), speeds=()):
         present=frozenset(kinds),
         present_kinds=frozenset(kinds),
         missing={},
+        viewpoint_ego=SENSOR,
     )
 
 
@@ -95,7 +121,7 @@ def nearest(objects, x, y):
 @pytest.mark.parametrize(("x", "y"), [(12.0, 3.0), (-9.0, 8.0), (15.0, -6.0)])
 def test_a_car_is_found_with_place_size_and_heading(x, y, yaw):
     box = car(x, y, yaw)
-    (found,) = [detect(np.vstack([road(), faces(box)]))]
+    (found,) = [detect(scene(box))]
     assert len(found) == 1
     assert found.labels[0] == CAR
     assert_allclose(found.centers_ego[0, :2], (x, y), atol=0.35)
@@ -107,9 +133,8 @@ def test_a_car_is_found_with_place_size_and_heading(x, y, yaw):
 
 def test_of_a_car_ahead_only_the_rear_is_seen_and_the_centre_is_behind_it():
     box = car(15.0, 0.0)
-    points = faces(box)
-    assert_allclose(points[:, 0].max(), 15 - 2.1)  # nothing but the rear face
-    found = detect(np.vstack([road(), points]))
+    assert_allclose(faces(box)[:, 0].max(), 15 - 2.1)  # nothing but the rear face
+    found = detect(scene(box))
     assert_allclose(found.centers_ego[0, :2], (15, 0), atol=0.3)
     assert abs(wrap_angle(2 * found.yaws_rad[0]) / 2) < 0.1
 
@@ -117,7 +142,7 @@ def test_of_a_car_ahead_only_the_rear_is_seen_and_the_centre_is_behind_it():
 @pytest.mark.parametrize("slope", [-0.08, 0.0, 0.08, 0.14])
 def test_the_ground_is_removed_on_slopes(slope):
     box = car(15.0, 4.0, 0.0, ground=15 * slope)
-    points = np.vstack([road(slope), faces(box)])
+    points = scene(box, slope=slope)
     ground = find_ground(points.astype(np.float32), GeometricConfig())
     assert_allclose(
         ground.height(np.array([[15.0, 4.0], [-20, 10]])), [15 * slope, -20 * slope], atol=0.12
@@ -139,8 +164,8 @@ def test_an_empty_road_has_no_objects():
 
 
 def test_two_cars_a_metre_apart_stay_two():
-    boxes = [car(12.0, 3.0), car(12.0, 5.8)]  # 1 m between their sides
-    found = detect(np.vstack([road(), *map(faces, boxes)]))
+    boxes = car(12.0, 3.0), car(12.0, 5.8)  # 1 m between their sides
+    found = detect(scene(*boxes))
     cars = found[found.labels == CAR]
     assert len(cars) == 2
     assert_allclose(sorted(cars.centers_ego[:, 1]), [3.0, 5.8], atol=0.5)
@@ -148,21 +173,21 @@ def test_two_cars_a_metre_apart_stay_two():
 
 def test_a_long_wall_is_no_car():
     wall = [10.0, 8.0, 1.0, 30.0, 0.3, 2.0, 0.0]
-    found = detect(np.vstack([road(), faces(wall)]))
+    found = detect(scene(wall))
     assert CAR not in found.labels
     pole = [10.0, -4.0, 1.0, 0.2, 0.2, 2.0, 0.0]
-    found = detect(np.vstack([road(), faces(pole, 0.05)]))
+    found = detect(scene(pole, spacing=0.05))
     assert CAR not in found.labels
 
 
 def test_a_person_is_called_one():
     person = [8.0, -2.0, 0.85, 0.5, 0.5, 1.7, 0.0]
-    found = detect(np.vstack([road(), faces(person, 0.08)]))
+    found = detect(scene(person))
     assert [CLASSES[k] for k in found.labels] == ["pedestrian"]
 
 
 def test_the_order_of_the_points_changes_nothing():
-    points = np.vstack([road(), faces(car(12, 3)), faces(car(-8, -5, 0.5))])
+    points = scene(car(12, 3), car(-8, -5, 0.5))
     rng = np.random.default_rng(1)
     a, b = detect(points), detect(rng.permutation(points))
     assert len(a) == len(b) == 2
@@ -172,7 +197,7 @@ def test_the_order_of_the_points_changes_nothing():
 
 @pytest.mark.parametrize("turn", [0.3, np.pi / 2, 2.5])
 def test_turning_the_scene_turns_the_boxes(turn):
-    points = np.vstack([road(), faces(car(12, 3)), faces(car(-8, -5, 0.5))])
+    points = scene(car(12, 3), car(-8, -5, 0.5))
     rotation = compose(rotation_from_rpy(0, 0, turn), np.zeros(3))
     settings = {"vehicle_length_m": 2.0, "vehicle_width_m": 2.0}
     before = detect(points, **settings)
@@ -201,7 +226,7 @@ def test_radar_gives_a_car_its_velocity_along_its_heading():
     box = car(15.0, 3.0)
     returns = radar_on(box)
     speeds = 10 * returns[:, 0] / np.linalg.norm(returns, axis=1)
-    found = detect(np.vstack([road(), faces(box)]), returns, speeds)
+    found = detect(scene(box), returns, speeds)
     (one,) = [found[found.labels == CAR]]
     assert one.evidence[0] == SEEN_BY["lidar"] | SEEN_BY["radar"]
     assert_allclose(one.velocities_ego[0], (10, 0), atol=0.5)
@@ -233,7 +258,7 @@ def test_a_velocity_across_the_ray_is_not_claimed():
     # a pedestrian straight ahead: the radar knows vx, not vy
     person = [10.0, 0.0, 0.85, 0.5, 0.5, 1.7, 0.0]
     returns = radar_on(person, 6)
-    found = detect(np.vstack([road(), faces(person, 0.08)]), returns, np.full(6, 1.5))
+    found = detect(scene(person), returns, np.full(6, 1.5))
     one = nearest(found, 10, 0)
     assert one.velocities_ego[0, 0] == pytest.approx(1.5, abs=0.1)
     assert one.covariances[0, 2, 2] < 0.5
@@ -241,7 +266,7 @@ def test_a_velocity_across_the_ray_is_not_claimed():
 
 
 def test_nothing_below_the_score_threshold_is_returned():
-    points = np.vstack([road(), faces([8.0, -2.0, 0.85, 0.5, 0.5, 1.7, 0.0], 0.08)])
+    points = scene([8.0, -2.0, 0.85, 0.5, 0.5, 1.7, 0.0])
     (score,) = detect(points, score_threshold=0.0).scores
     assert 0 < score < 1
     assert len(detect(points, score_threshold=score - 0.01)) == 1
@@ -249,7 +274,7 @@ def test_nothing_below_the_score_threshold_is_returned():
 
 
 def test_a_frame_is_not_changed():
-    given = frame(np.vstack([road(), faces(car(12, 3))]))
+    given = frame(scene(car(12, 3)))
     before = replace(given, points_ego=given.points_ego.copy())
     GeometricDetector(GeometricConfig()).detect(given)
     assert_allclose(given.points_ego, before.points_ego)

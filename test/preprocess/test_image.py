@@ -14,6 +14,9 @@
 
 """Pixels of every encoding, worked by hand."""
 
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -36,6 +39,14 @@ def image(rows, encoding, width, padding=0, **settings):
         step=rows.shape[1],
         **settings,
     )
+
+
+def huge_png():
+    """The header of a picture of 2^20 x 2^20 pixels, and no pixels."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", 1 << 20, 1 << 20, 8, 2, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header
+    data += struct.pack(">I", zlib.crc32(header)) + bytes(8)
+    return CameraImage(stamp_ns=1, data=np.frombuffer(data, np.uint8), encoding="png")
 
 
 @pytest.mark.parametrize("padding", [0, 5])
@@ -103,6 +114,8 @@ def test_compressed_pictures_come_back(suffix, encoding):
         (image([[1, 2, 3]], "rgb8", 2), "needs 6 bytes, has 3"),
         (image([[1, 2]], "hsv8", 2), "'hsv8' cannot be decoded"),
         (image(np.zeros((0, 4)), "mono8", 4), "image of 4 x 0 mono8"),
+        (image(np.zeros((2, 6)), "yuv422", 3), "3 x 2 yuv422 cannot be decoded: its pixels come"),
+        (huge_png(), "png image of 41 bytes cannot be decoded"),
         (CameraImage(stamp_ns=1, data=np.zeros(9, np.uint8), encoding="jpeg"), "9 bytes cannot be"),
         (CameraImage(stamp_ns=1, data=np.zeros(0, np.uint8), encoding="png"), "of 0 bytes cannot"),
     ],
