@@ -94,6 +94,11 @@ class FusionPipeline:
             notes=(*pose.notes, *ego.notes, *self._blind(ego)),
         )
 
+    def retune(self, config: FusionConfig) -> None:
+        """Take over changed live settings from the next frame on; pose and tracks stay."""
+        self.detector = build_detector(config)
+        self.tracker.retune(config.tracker)
+
     def reset(self) -> None:
         """Forget pose and tracks; the calibration stays."""
         self.localizer.reset()
@@ -111,12 +116,17 @@ class FusionPipeline:
         )
 
 
+def build_detector(config: FusionConfig) -> Detector:
+    """Build the detector that the settings name."""
+    return GeometricDetector(config.geometric)
+
+
 def build_pipeline(config: FusionConfig, stage: Stage = untimed) -> FusionPipeline:
     """Build every stage from the settings."""
     return FusionPipeline(
         config,
         localizer=Localizer(config.localizer),
-        detector=GeometricDetector(config.geometric),
+        detector=build_detector(config),
         tracker=Tracker(config.tracker),
         stage=stage,
     )

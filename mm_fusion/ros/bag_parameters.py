@@ -26,8 +26,8 @@ import yaml
 
 from mm_fusion.config import FusionConfig, flatten, from_mapping, nested
 from mm_fusion.errors import RecordingError
-from mm_fusion.records import NS_PER_S
 from mm_fusion.recordings.bag import BagRecording
+from mm_fusion.records import NS_PER_S
 
 _STAMP_LE, _STAMP_BE = Struct("<iI"), Struct(">iI")
 

@@ -125,6 +125,8 @@ class SensorHealth:
     decoded: int = 0
     lost: Counter[str] = field(default_factory=Counter)  # reason -> messages
     last_error: str = ""  # of the newest message, if it could not be decoded
+    fault: str = ""  # why the newest message, though decoded, is of no use
+    remark: str = ""  # what the newest message lacks, though it is of use
     arrived_ns: int = 0  # of the newest message; 0: none yet
     intervals_s: list[float] = field(default_factory=list)
 

@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import Trigger
 
@@ -48,15 +50,15 @@ class FusionNode(LifecycleNode):
         super().__init__("fusion", automatically_declare_parameters_from_overrides=True, **options)
         self._fusion: Fusion | None = None
         self._active = False
-        self._parameters = Parameters(self)
+        self._settings = Parameters(self)
         self.create_service(Trigger, "~/reset", self._on_reset)
 
     @logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Read the settings and build everything that can fail."""
-        config = self._parameters.config()
+        config = self._settings.config()
         self._fusion = Fusion(self, config, self._calibration(config))
-        self._parameters.hold(self._fusion.apply)
+        self._settings.hold(self._fusion.apply)
         return super().on_configure(state)
 
     @logged
@@ -114,7 +116,7 @@ class FusionNode(LifecycleNode):
         if self._fusion is not None:
             self._fusion.destroy()
             self._fusion = None
-        self._parameters.release()
+        self._settings.release()
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         if self._fusion is not None and self._active:
@@ -136,15 +138,19 @@ def main(args: Sequence[str] | None = None) -> int:
         0 when asked to end, 1 when it could not be started (the log says why).
     """
     arguments = list(sys.argv if args is None else args)
+    no_handlers = SignalHandlerOptions.NO  # a signal becomes a flag, so that we end in order
     with Stop().on_signals() as stop:
         enter_ros_environment()
         context = Context()
-        rclpy.init(args=arguments, context=context, signal_handler_options=SignalHandlerOptions.NO)
-        node = FusionNode(context=context)
+        try:
+            rclpy.init(args=arguments, context=context, signal_handler_options=no_handlers)
+            node = FusionNode(context=context)
+        except (RuntimeError, ValueError, TypeError) as error:  # rclpy's, for what it cannot parse
+            get_logger("fusion").fatal(_first_line(error))
+            rclpy.try_shutdown(context=context)
+            return 1
         try:
             return _run(node, context, arguments, stop)
-        except ExternalShutdownException:
-            return 0
         finally:
             if context.ok():
                 node.trigger_shutdown()
@@ -163,8 +169,17 @@ def _run(node: FusionNode, context: Context, arguments: list[str], stop: Stop) -
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
     while not stop.asked:
-        executor.spin_once(timeout_sec=SPIN_S)
+        try:
+            executor.spin_once(timeout_sec=SPIN_S)
+        except ExternalShutdownException:
+            return 0
+        except Exception:  # a bug in one callback must not end the node
+            node.get_logger().error(traceback.format_exc(), throttle_duration_sec=1.0)
     return 0
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 if __name__ == "__main__":

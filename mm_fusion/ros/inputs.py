@@ -28,6 +28,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from mm_fusion.calibration import Calibration
 from mm_fusion.config import FusionConfig, SensorConfig
 from mm_fusion.errors import FusionError
+from mm_fusion.recordings.live_calibration import LiveCalibration
 from mm_fusion.recordings.messages import DECODERS, frame_of
 from mm_fusion.records import (
     NS_PER_S,
@@ -40,8 +41,8 @@ from mm_fusion.records import (
 )
 from mm_fusion.ros.diagnostics import Arrivals, SensorHealth, steady_ns
 from mm_fusion.ros.message_types import message_class
+from mm_fusion.ros.remarks import fault_of, remark_of
 from mm_fusion.ros.subscriptions import INFO_TYPE, FollowedTopic, info_topics
-from mm_fusion.ros.transforms import LiveCalibration
 from mm_fusion.sync.synchronizer import FrameSynchronizer
 
 TF_DEPTH = 100
@@ -91,8 +92,8 @@ class Inputs:
         kind = message_class("tf2_msgs/msg/TFMessage")
         latched = QoSProfile(depth=TF_DEPTH, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         for topic, qos in (("/tf_static", latched), ("/tf", QoSProfile(depth=TF_DEPTH))):
-            note = partial(self._calibration.note_transforms, static=topic == "/tf_static")
-            self._tf.append(self._node.create_subscription(kind, topic, note, qos))
+            heard = self._node.create_subscription(kind, topic, self._on_transforms, qos)
+            self._tf.append(heard)
         for sensor in self._config.sensors:
             self._topics[sensor.name] = FollowedTopic(
                 self._node,
@@ -167,6 +168,7 @@ class Inputs:
         else:
             health.decoded += 1
             health.last_error = ""
+            health.fault, health.remark = fault_of(message, record), remark_of(message, record)
 
     def _take(self, sensor: SensorConfig, record: SensorRecord, arrived_ns: int) -> None:
         corrected_ns = record.stamp_ns - round(sensor.offset_s * NS_PER_S)
@@ -201,6 +203,12 @@ class Inputs:
 
     def _on_lost(self, sensor: str, reason: str, count: int) -> None:
         self.health[sensor].lost[reason] += count
+
+    def _on_transforms(self, message: Any) -> None:  # noqa: ANN401  # TFMessage
+        try:
+            self._calibration.note_transforms(message)
+        except FusionError as error:
+            self._node.get_logger().warning(str(error), throttle_duration_sec=5.0)
 
     def _on_info(self, camera: str, _: str, info: Any) -> None:  # noqa: ANN401
         self._calibration.note_info(camera, info)

@@ -24,7 +24,6 @@ from typing import Any
 
 import cv2
 from autoware_perception_msgs.msg import TrackedObjects
-from mm_fusion.preprocess.image import decode
 from nav_msgs.msg import Odometry
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from sensor_msgs.msg import CompressedImage
@@ -36,6 +35,7 @@ from mm_fusion.calibration import Calibration, Camera
 from mm_fusion.config import FusionConfig
 from mm_fusion.errors import FusionError
 from mm_fusion.geometry.rigid import invert
+from mm_fusion.preprocess.image import decode
 from mm_fusion.records import FusionResult, UInt8
 from mm_fusion.ros.markers import CLEAR, ObjectMarkers
 from mm_fusion.ros.message_types import message_class

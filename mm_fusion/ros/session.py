@@ -20,13 +20,14 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import rclpy
+from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import GetState
 from rclpy.context import Context
@@ -58,6 +59,7 @@ class SessionResult:
     expected: frozenset[int]  # stamps of its records in the bag, ns
     played: dict[str, Any]  # the player's report, see `PlayReport`
     node_cores: float  # CPU the node used while the bag played, in cores
+    health: Mapping[str, DiagnosticStatus]  # /diagnostics by name, at the last result
     node_exit: int
     player_exit: int
     logs: tuple[Path, ...]
@@ -117,7 +119,7 @@ def run_session(
         wait_for = " ".join(sensor_topics(config))
         play = ros_arguments(bag=str(bag), rate=rate, wait_for=wait_for, report=str(report))
         player = start("player_node", *play)
-        cpu_s = _follow(executor, collector.outputs, node, player, expected, progress)
+        cpu_s, health = _follow(executor, collector.outputs, node, player, expected, progress)
         _hear_out(executor, 2 * config.output.diagnostics_period_s + 0.1)
         played = json.loads(report.read_text())
         return SessionResult(
@@ -125,6 +127,7 @@ def run_session(
             reference=reference,
             expected=expected,
             played=played,
+            health=health,
             node_cores=cpu_s / max(played["duration_s"], 1e-9),
             player_exit=player.wait(),
             node_exit=node.end(),
@@ -189,25 +192,28 @@ def _follow(
     player: NodeProcess,
     expected: frozenset[int],
     progress: Callable[[int], object],
-) -> float:
+) -> tuple[float, dict[str, DiagnosticStatus]]:
     """Listen until the bag has ended and all is answered or nothing more comes.
 
     Returns:
-        The CPU time the node used meanwhile, in seconds.
+        The CPU time the node used meanwhile in seconds, and what it said of itself at the last
+        result (after it all sensors are silent).
     """
     cpu_began_s = node.cpu_s()
-    news_s, seen = time.monotonic(), 0
+    news_s, seen, health = time.monotonic(), 0, dict(outputs.diagnostics)
     while True:
         executor.spin_once(timeout_sec=0.1)
         if not node.running:
             raise node.failure()
-        if (count := len(outputs.detections)) > seen or player.running:
+        if (count := len(outputs.detections)) > seen:
+            health = dict(outputs.diagnostics)
+        if count > seen or player.running:
             progress(count - seen)
             news_s, seen = time.monotonic(), count
         elif player.wait() != 0:
             raise player.failure()
         elif time.monotonic() - news_s > QUIET_S or expected <= outputs.detections.keys():
-            return node.cpu_s() - cpu_began_s
+            return node.cpu_s() - cpu_began_s, health
 
 
 def _hear_out(executor: SingleThreadedExecutor, seconds: float) -> None:

@@ -119,7 +119,9 @@ class SensorReport:
             self._use.follow(state)
             if self._use.useless:
                 return ERROR, self._why_useless(state)
-        return OK, f"{health.rate_hz:.1f} Hz"
+        if health.fault:
+            return WARN, health.fault
+        return OK, f"{health.rate_hz:.1f} Hz" + (f"; {health.remark}" if health.remark else "")
 
     def _silent(self, health: SensorHealth, now_ns: int) -> str:
         age_s = health.age_s(now_ns)

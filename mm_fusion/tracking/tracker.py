@@ -62,6 +62,10 @@ class Tracker:
         self._next_id = 1
         self.reset()
 
+    def retune(self, config: TrackerConfig) -> None:
+        """Take over changed settings; tracks stay."""
+        self._config = config
+
     def reset(self) -> None:
         """End every track; ids go on."""
         self._tracks = _Tracks()

@@ -18,6 +18,7 @@
 import math
 import os
 
+import cv2
 import numpy as np
 import pytest
 
@@ -30,19 +31,28 @@ from rclpy.serialization import serialize_message  # noqa: E402
 
 from mm_fusion.config import FusionConfig, SensorConfig, load_config  # noqa: E402
 from mm_fusion.errors import FusionError  # noqa: E402
+from mm_fusion.recordings.convert import convert  # noqa: E402
+from mm_fusion.recordings.open import open_recording  # noqa: E402
 from mm_fusion.records import CLASSES, UNKNOWN, UNTRACKED, Objects  # noqa: E402
 from mm_fusion.ros.bag_parameters import (  # noqa: E402
+    bag_config,
     header_stamp_ns,
+    reference_stamps,
     sensor_topics,
     write_parameters,
 )
-from mm_fusion.ros.bench import bench_transport, latency_figures, print_bench  # noqa: E402
+from mm_fusion.ros.bench import (  # noqa: E402
+    bench_transport,
+    latency_figures,
+    print_bench,
+    session_figures,
+)
 from mm_fusion.ros.collector import objects_from_detections, pose_from_odometry  # noqa: E402
 from mm_fusion.ros.diagnostics import PipelineHealth, Spread, StageClock  # noqa: E402
 from mm_fusion.ros.environment import ros_environment  # noqa: E402
 from mm_fusion.ros.object_messages import detections_message, header_of  # noqa: E402
 from mm_fusion.ros.processes import NodeProcess, ros_arguments  # noqa: E402
-from mm_fusion.ros.session import private_domain, private_executor  # noqa: E402
+from mm_fusion.ros.session import private_domain, private_executor, run_session  # noqa: E402
 from mm_fusion.ros.statuses import pipeline_status, stage_statuses  # noqa: E402
 from mm_fusion.sync.synchronizer import FrameSynchronizer  # noqa: E402
 
@@ -137,6 +147,54 @@ def test_latencies_are_those_of_the_nodes_own_diagnostics():
         },
         rel=0.01,
     )
+
+
+@pytest.fixture(scope="module")
+def drive(kitti_raw, tmp_path_factory):
+    """Eight frames of a real drive as a bag."""
+    bag = tmp_path_factory.mktemp("drive") / "bag"
+    convert(open_recording(kitti_raw), bag)
+    return bag
+
+
+def test_every_scan_of_a_real_drive_is_answered_at_its_own_stamp(drive, tmp_path):
+    told = []
+    result = run_session(drive, tmp_path, rate=0.5, overlays=True, progress=told.append)
+    assert result.reference == "lidar"
+    assert len(result.expected) == 8
+    assert result.dropped == frozenset()
+    assert sum(told) == 8
+    outputs = result.outputs
+    for published in (outputs.tracks, outputs.objects, outputs.map_from_ego):
+        assert set(published) == result.expected
+    assert sum(len(objects) for objects in outputs.detections.values()) >= 8
+    (image, *_) = outputs.overlays["camera"].values()
+    assert cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR).ndim == 3
+    assert (result.node_exit, result.player_exit) == (0, 0)
+
+
+def test_the_bench_says_what_a_session_cost(drive, tmp_path):
+    figures = session_figures(run_session(drive, tmp_path, rate=0.5))
+    assert figures["frames"] == figures["answered"] == 8
+    assert 0 < figures["latency_p50_ms"] <= figures["latency_p95_ms"] <= figures["latency_max_ms"]
+    assert figures["node_cores"] > 0
+
+
+def test_a_setting_out_of_range_ends_the_session_with_the_nodes_own_words(drive, tmp_path):
+    config = bag_config(drive)
+    object.__setattr__(config.sync, "tolerance_s", 9.0)  # as no checked config could
+    with pytest.raises(FusionError, match=r"fusion_node ended.*tolerance_s is 9"):
+        run_session(drive, tmp_path, config=config)
+
+
+def test_the_sensors_of_a_bag_are_found_in_it(drive):
+    config = bag_config(drive, {"sync.tolerance_s": 0.03})
+    kinds = {sensor.kind for sensor in config.sensors}
+    assert {"lidar", "camera", "gps", "imu"} <= kinds
+    assert config.sync.tolerance_s == 0.03
+    reference, stamps = reference_stamps(drive, config)
+    assert reference == "lidar"
+    assert len(stamps) == 8
 
 
 def test_the_bench_of_the_transport_loses_nothing(capsys):
