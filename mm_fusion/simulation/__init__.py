@@ -12,4 +12,4 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A synthetic street with every sensor and the truth, ray cast on the CPU, repeatable to the bit."""
+"""A synthetic street with every sensor and the truth, ray cast on the CPU, repeatable."""

@@ -116,7 +116,9 @@ def box(size: Point, center: Point, color: Rgb, material: Material) -> Mesh:
     return loft(rings + np.array(center), color, material)
 
 
-def frustum(low: tuple[Point, Point], high: tuple[Point, Point], color: Rgb, material: Material) -> Mesh:
+def frustum(
+    low: tuple[Point, Point], high: tuple[Point, Point], color: Rgb, material: Material
+) -> Mesh:
     """Return a block whose bottom and top rectangles are each given by two opposite corners."""
     rings = []
     for (x0, y0, z), (x1, y1, _) in (low, high):
@@ -125,7 +127,11 @@ def frustum(low: tuple[Point, Point], high: tuple[Point, Point], color: Rgb, mat
 
 
 def rod(
-    start: Point, end: Point, radii_m: tuple[float, float], color: Rgb, material: Material,
+    start: Point,
+    end: Point,
+    radii_m: tuple[float, float],
+    color: Rgb,
+    material: Material,
     sides: int = 8,
 ) -> Mesh:
     """Return a round bar from `start` to `end`, with a radius for each end."""
@@ -155,8 +161,9 @@ def ball(
     return loft(unit * np.array(radii_m) + np.array(center), color, material)
 
 
-def extruded(profile_xz: Float64, half_width_m: float, bevel_m: float, color: Rgb,
-             material: Material) -> Mesh:
+def extruded(
+    profile_xz: Float64, half_width_m: float, bevel_m: float, color: Rgb, material: Material
+) -> Mesh:
     """Return a side profile (P, 2) given a width, its two edges drawn in by `bevel_m`."""
     profile = np.asarray(profile_xz, np.float64)
     middle = (profile.max(axis=0) + profile.min(axis=0)) / 2
@@ -165,7 +172,10 @@ def extruded(profile_xz: Float64, half_width_m: float, bevel_m: float, color: Rg
     rings = [
         np.column_stack([ring[:, 0], np.full(len(ring), y), ring[:, 1]])
         for ring, y in (
-            (shrunk, -half_width_m), (profile, -inner), (profile, inner), (shrunk, half_width_m),
+            (shrunk, -half_width_m),
+            (profile, -inner),
+            (profile, inner),
+            (shrunk, half_width_m),
         )
     ]
     return loft(np.stack(rings), color, material)

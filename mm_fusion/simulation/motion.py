@@ -114,3 +114,11 @@ class Path:
     def pose(self, time_s: float) -> Float64:
         """Return `street_from_body` (4, 4) at one time."""
         return np.asarray(self.poses(np.array([time_s]))[0])
+
+    def point_velocities(self, points: Float64, time_s: float) -> Float64:
+        """Return the velocities (N, 3) m/s of points (N, 3) of the street fixed to the body."""
+        now = np.array([time_s])
+        arms = points - self.positions(now)
+        turn = float(self.yaw_rates(now)[0])
+        swung = turn * np.column_stack([-arms[:, 1], arms[:, 0], np.zeros(len(arms))])
+        return np.asarray(self.velocities(now) + swung)

@@ -47,7 +47,9 @@ def scenery(start_m: float, end_m: float, rng: np.random.Generator) -> Mesh:
 
 def _ground(start_m: float, end_m: float) -> Mesh:
     middle, length = (start_m + end_m) / 2, end_m - start_m + 2 * FAR_M
-    parts = [box((length, 2 * KERB_M, 0.2), (middle, 0.0, -0.1), (0.1, 0.1, 0.105), Material.ASPHALT)]
+    parts = [
+        box((length, 2 * KERB_M, 0.2), (middle, 0.0, -0.1), (0.1, 0.1, 0.105), Material.ASPHALT)
+    ]
     width = FRONT_M + 0.3 - KERB_M
     for side in (-1, 1):
         y = side * (KERB_M + width / 2)

@@ -41,8 +41,9 @@ CLEAR_M = (0.6, 0.25)  # smallest gaps along and across the street
 REAR_AXLE_M = 1.35  # the ego frame is this far behind the middle of the ego car
 
 _COLORS: tuple[Rgb, ...] = (
-    (0.55, 0.02, 0.02), (0.02, 0.07, 0.3), (0.6, 0.6, 0.62), (0.02, 0.02, 0.025), (0.75, 0.75, 0.73),
-    (0.04, 0.2, 0.13), (0.16, 0.17, 0.19), (0.6, 0.33, 0.02), (0.05, 0.25, 0.45), (0.3, 0.05, 0.06),
+    (0.55, 0.02, 0.02), (0.02, 0.07, 0.3), (0.6, 0.6, 0.62), (0.02, 0.02, 0.025),
+    (0.75, 0.75, 0.73), (0.04, 0.2, 0.13), (0.16, 0.17, 0.19), (0.6, 0.33, 0.02),
+    (0.05, 0.25, 0.45), (0.3, 0.05, 0.06),
 )  # fmt: skip
 _COATS: tuple[Rgb, ...] = (
     (0.5, 0.05, 0.06), (0.7, 0.5, 0.05), (0.04, 0.1, 0.35), (0.05, 0.05, 0.06), (0.1, 0.3, 0.12),
@@ -170,7 +171,9 @@ def _add_moving(traffic: _Traffic, start: float, end: float, seconds: float) -> 
     place = start
     while place < end + 11.0 * seconds:
         label, mesh, lane = kinds[int(traffic.rng.choice(4, p=[0.4, 0.22, 0.16, 0.22]))]
-        speed = float(traffic.rng.uniform(4.0, 6.0) if label == "bicycle" else traffic.rng.uniform(8, 13))
+        speed = float(
+            traffic.rng.uniform(4.0, 6.0) if label == "bicycle" else traffic.rng.uniform(8, 13)
+        )
         sway = float(traffic.rng.uniform(0, 6))
         x = Wave(start=place, rate=-speed, amplitude=1.0, omega_radps=0.6, phase_rad=sway)
         y = Wave(start=lane, amplitude=0.12, omega_radps=0.5, phase_rad=sway)
@@ -218,6 +221,3 @@ def _add_crossing_people(traffic: _Traffic, crossings: Float64, travel: float) -
             y = Wave(start=0.0, amplitude=7.2, omega_radps=omega, phase_rad=phase)
             x = Wave(start=float(crossing) + shift, amplitude=0.15, omega_radps=2 * omega)
             traffic.admit("pedestrian", traffic.person(), Path(x=x, y=y))
-
-
-__all__ = ["Actor", "Street", "build_street", "ego_path"]

@@ -16,6 +16,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from mm_fusion.simulation.materials import Material
@@ -51,8 +53,8 @@ def truck(color: Rgb, cargo_color: Rgb) -> Mesh:
     cab = np.array([[4.1, 0.5], [4.1, 1.5], [3.75, 2.75], [2.3, 2.85], [2.3, 0.5]])
     parts = [
         extruded(cab, 1.2, 0.06, color, Material.PAINT),
-        frustum(((3.86, -1.05, 1.6), (4.06, 1.05, 1.6)), ((3.7, -1.0, 2.55), (3.8, 1.0, 2.55)), GLASS,
-                Material.GLASS),
+        frustum(((3.86, -1.05, 1.6), (4.06, 1.05, 1.6)), ((3.7, -1.0, 2.55), (3.8, 1.0, 2.55)),
+                GLASS, Material.GLASS),
         box((1.0, 2.42, 0.7), (3.1, 0.0, 2.05), GLASS, Material.GLASS),
         box((6.2, 2.5, 2.4), (-1.0, 0.0, 2.2), cargo_color, Material.PAINT),
         box((6.2, 2.52, 0.35), (-1.0, 0.0, 1.5), color, Material.PAINT),
@@ -80,16 +82,29 @@ def cyclist(color: Rgb) -> Mesh:
     parts.append(ball((0.14, 0.0, 1.68), (0.14, 0.11, 0.1), WHITE, Material.PAINT))
     for side, knee, foot in ((-1, (0.15, 0.72), (0.0, 0.25)), (1, (0.2, 0.88), (-0.02, 0.46))):
         y = 0.1 * side
-        parts.append(rod((-0.2, y, 0.92), (knee[0], y, knee[1]), (0.09, 0.07), BLACK, Material.CLOTH))
-        parts.append(rod((knee[0], y, knee[1]), (foot[0], y, foot[1]), (0.07, 0.05), BLACK, Material.CLOTH))
         parts.append(
-            rod((0.06, 0.2 * side, 1.36), (0.38, 0.22 * side, 1.08), (0.06, 0.045), cloth, Material.CLOTH)
+            rod((-0.2, y, 0.92), (knee[0], y, knee[1]), (0.09, 0.07), BLACK, Material.CLOTH)
+        )
+        parts.append(
+            rod((knee[0], y, knee[1]), (foot[0], y, foot[1]), (0.07, 0.05), BLACK, Material.CLOTH)
+        )
+        parts.append(
+            rod(
+                (0.06, 0.2 * side, 1.36),
+                (0.38, 0.22 * side, 1.08),
+                (0.06, 0.045),
+                cloth,
+                Material.CLOTH,
+            )
         )
     return join(*parts)
 
 
 def _cabin(
-    length_m: float, width_m: float, heights_m: tuple[float, float], color: Rgb,
+    length_m: float,
+    width_m: float,
+    heights_m: tuple[float, float],
+    color: Rgb,
     ends: tuple[float, float],
 ) -> list[Mesh]:
     belt, top = heights_m
@@ -98,9 +113,15 @@ def _cabin(
     low = ((rear + 0.04, -0.46 * width_m, belt), (bonnet, 0.46 * width_m, belt))
     slant = 0.14 * length_m
     back = 0.09 * length_m if trunk > 0.02 else 0.05 * length_m
-    high = ((rear + back, -0.37 * width_m, top - 0.05), (bonnet - slant, 0.37 * width_m, top - 0.05))
-    roof = frustum(high, ((high[0][0] + 0.1, -0.34 * width_m, top), (high[1][0] - 0.1, 0.34 * width_m, top)),
-                   color, Material.PAINT)  # fmt: skip
+    high = (
+        (rear + back, -0.37 * width_m, top - 0.05),
+        (bonnet - slant, 0.37 * width_m, top - 0.05),
+    )
+    ridge = (
+        (high[0][0] + 0.1, -0.34 * width_m, top),
+        (high[1][0] - 0.1, 0.34 * width_m, top),
+    )
+    roof = frustum(high, ridge, color, Material.PAINT)
     parts = [frustum(low, high, GLASS, Material.GLASS), roof]
     middle = ((low[0][0] + low[1][0]) / 2, (high[0][0] + high[1][0]) / 2)
     for side in (0, 1):
@@ -118,7 +139,8 @@ def _wheel(x_m: float, side: int, half_width_m: float, radius_m: float) -> list[
     inner = side * (half_width_m - 0.26)
     rubber, metal = Material.RUBBER, Material.METAL
     return [
-        rod((x_m, inner, radius_m), (x_m, outer, radius_m), (radius_m, radius_m), BLACK, rubber, 16),
+        rod((x_m, inner, radius_m), (x_m, outer, radius_m), (radius_m, radius_m), BLACK, rubber,
+            sides=16),
         rod((x_m, outer - 0.01 * side, radius_m), (x_m, outer + 0.005 * side, radius_m),
             (0.62 * radius_m, 0.55 * radius_m), CHROME, metal, 12),
     ]  # fmt: skip
@@ -128,10 +150,10 @@ def _lamps(half_length_m: float, width_m: float, z_m: float) -> list[Mesh]:
     parts = []
     for side in (-1, 1):
         y = side * 0.36 * width_m
+        parts.append(box((0.1, 0.36, 0.14), (half_length_m - 0.055, y, z_m), WHITE, Material.LAMP))
         parts.append(
-            box((0.1, 0.36, 0.14), (half_length_m - 0.055, y, z_m), WHITE, Material.LAMP)
+            box((0.08, 0.3, 0.2), (-half_length_m + 0.05, y, z_m + 0.04), RED, Material.LAMP)
         )
-        parts.append(box((0.08, 0.3, 0.2), (-half_length_m + 0.05, y, z_m + 0.04), RED, Material.LAMP))
     for x in (half_length_m, -half_length_m):
         parts.append(box((0.03, 0.52, 0.12), (x * 0.998, 0.0, 0.45), WHITE, Material.SIGN))
     return parts
@@ -142,5 +164,5 @@ def _bicycle_wheel(x_m: float) -> list[Mesh]:
     rim = [(x_m + 0.33 * float(np.cos(a)), 0.0, 0.35 + 0.33 * float(np.sin(a))) for a in angle]
     return [
         rod(start, end, (0.022, 0.022), BLACK, Material.RUBBER, sides=5)
-        for start, end in zip(rim[:-1], rim[1:], strict=True)
+        for start, end in pairwise(rim)
     ]

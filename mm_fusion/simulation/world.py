@@ -143,7 +143,7 @@ def _placed(actor: Actor, time_s: float) -> Mesh:
 
 def _build(meshes: list[Mesh], owners: list[int]) -> _Faces:
     """Build a ray-casting scene; one thread, so that equal scenes are built equal."""
-    import open3d as o3d  # noqa: PLC0415  # slow to import, needed by nobody else
+    import open3d as o3d  # slow to import, needed by nobody else
 
     mesh = join(*meshes)
     scene = o3d.t.geometry.RaycastingScene(nthreads=1)
@@ -158,7 +158,7 @@ def _build(meshes: list[Mesh], owners: list[int]) -> _Faces:
     )
 
 
-def _tensor(array: Float32 | Int64) -> Any:  # noqa: ANN401  # open3d has no types
-    import open3d as o3d  # noqa: PLC0415
+def _tensor(array: Any) -> Any:  # noqa: ANN401  # open3d has no types
+    import open3d as o3d
 
-    return o3d.core.Tensor(np.ascontiguousarray(array))
+    return o3d.core.Tensor(np.ascontiguousarray(array))  # type: ignore[call-overload]
