@@ -24,6 +24,7 @@ Axis letters: N LiDAR points, M radar returns, K objects, H, W pixels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
@@ -49,6 +50,7 @@ UNKNOWN = CLASSES.index("unknown")
 
 SEEN_BY = {"lidar": 1, "radar": 2, "camera": 4}  # bits of `Objects.evidence`
 UNTRACKED = -1
+UNKNOWN_OCCLUSION = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -297,6 +299,30 @@ class Objects:
     def boxes(self) -> Float64:
         """(K, 7) x, y, z, length, width, height, yaw."""
         return np.column_stack([self.centers_ego, self.sizes_m, self.yaws_rad])
+
+
+def _no_regions() -> Float64:
+    return np.zeros((0, 4))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Truth:
+    """The labels of one frame, and where labels exist at all.
+
+    Only what lies within `azimuth_limit_rad` is scored. A detection that meets an `ignored` object
+    or falls into an `ignored_px` region of the image is neither right nor wrong.
+    """
+
+    objects: Objects  # ids where known; velocities NaN where unknown
+    occlusion: Int64  # (K,) 0 fully visible, 1 partly, 2 largely occluded; -1 unknown
+    azimuth_limit_rad: float = math.pi  # labels exist only within +- this of the x axis of ego
+    ignored: Objects = field(default_factory=Objects.none)  # labelled, but not to be scored
+    ignored_px: Float64 = field(default_factory=_no_regions)  # (D, 4) left, top, right, bottom
+    ignored_camera: str = ""  # whose image `ignored_px` speaks of
+
+    def __post_init__(self) -> None:
+        check_shapes(scores=(self.objects.scores, ("K",)), occlusion=(self.occlusion, ("K",)))
+        check_shapes(ignored_px=(self.ignored_px, ("D", 4)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -29,7 +29,8 @@ from mm_fusion.geometry.rigid import transform
 from mm_fusion.records import Bool, Float64, FramedRecord, Int64, LidarScan, Objects
 
 if TYPE_CHECKING:
-    from mm_fusion.recordings.recording import RecordedFrame, Truth
+    from mm_fusion.recordings.recording import RecordedFrame
+    from mm_fusion.records import Truth
 
 BOX_MARGIN_M = 0.1  # labels are tight; a point on the surface belongs to the object
 

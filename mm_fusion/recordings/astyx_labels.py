@@ -27,7 +27,6 @@ import numpy as np
 from mm_fusion.calibration import Calibration, Camera
 from mm_fusion.errors import CalibrationError, RecordingError
 from mm_fusion.geometry.rigid import compose, rotation_from_quaternion, yaw_of
-from mm_fusion.recordings.recording import Truth
 from mm_fusion.records import (
     CLASSES,
     UNKNOWN,
@@ -35,6 +34,7 @@ from mm_fusion.records import (
     GpsFix,
     MotionRecord,
     Objects,
+    Truth,
     TwistSample,
 )
 

@@ -34,8 +34,7 @@ from mm_fusion.recordings.interfaces import typestore
 from mm_fusion.recordings.label_messages import truth_of
 from mm_fusion.recordings.live_calibration import LiveCalibration
 from mm_fusion.recordings.messages import DECODERS
-from mm_fusion.recordings.recording import Truth
-from mm_fusion.records import FRAMED_KINDS, SensorRecord
+from mm_fusion.records import FRAMED_KINDS, SensorRecord, Truth
 
 GROUND_TRUTH = "/ground_truth"
 STATIC_TRANSFORMS = "/tf_static"

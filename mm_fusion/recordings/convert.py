@@ -20,7 +20,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mm_fusion.calibration import Calibration
 from mm_fusion.config import SensorConfig, SyncConfig
@@ -31,12 +30,8 @@ from mm_fusion.recordings.encode import COMPRESSED, info_of, message_of
 from mm_fusion.recordings.label_messages import detections_of
 from mm_fusion.recordings.live_calibration import same_calibration
 from mm_fusion.recordings.message_parts import part, transform
-from mm_fusion.recordings.recording import Truth
-from mm_fusion.records import CameraImage, SensorRecord
-
-if TYPE_CHECKING:
-    from mm_fusion.recordings.bag import BagRecording
-    from mm_fusion.recordings.recording import Recording
+from mm_fusion.recordings.recording import Recording, Stream
+from mm_fusion.records import CameraImage, SensorRecord, Truth
 
 HELD_NS = 500_000_000  # records of one moment come stream by stream; the log is in time order
 
@@ -53,7 +48,7 @@ class Moment:
 
 
 def convert(
-    recording: Recording | BagRecording,
+    recording: Recording | Stream,
     bag: Path,
     *,
     storage: str = "mcap",
@@ -66,7 +61,7 @@ def convert(
     its name when it is whole; a conversion that fails or is killed leaves none.
 
     Args:
-        recording: a data set, a bag, or anything with `records()` and `calibration` or `frames()`.
+        recording: a data set, a bag or a simulated drive.
         bag: folder to make.
         storage: mcap or sqlite3.
         base_frame: name of the vehicle's frame.
@@ -153,9 +148,9 @@ def _published(sensor: SensorConfig, record: SensorRecord) -> SensorConfig:
     return replace(sensor, topic=topic, info_topic=info)
 
 
-def _moments(recording: Any) -> Iterator[Moment]:  # noqa: ANN401  # either kind of recording
+def _moments(recording: Recording | Stream) -> Iterator[Moment]:
     """Take what a recording gives: its stream of records where it has one, else its frames."""
-    if hasattr(recording, "records"):
+    if isinstance(recording, Stream):
         yield from _of_records(recording)
         return
     for frame in recording.frames():
@@ -168,12 +163,12 @@ def _moments(recording: Any) -> Iterator[Moment]:  # noqa: ANN401  # either kind
         )
 
 
-def _of_records(recording: Any) -> Iterator[Moment]:  # noqa: ANN401  # a bag or a simulated drive
+def _of_records(recording: Stream) -> Iterator[Moment]:
     reference = next(
         (s.name for k in SyncConfig().reference_priority for s in recording.sensors if s.kind == k),
         "",
     )
-    truths = iter(recording.truths() if hasattr(recording, "truths") else ())
+    truths = iter(recording.truths())
     labelled = next(truths, None)
     stamp_ns, calibration = 0, recording.calibration
     for stream, record in recording.records():

@@ -21,14 +21,18 @@ pages, and often no metadata.yaml. What is there is read, in the order in which 
 from __future__ import annotations
 
 import sqlite3
+import struct
 from collections.abc import Collection, Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from mcap.records import Channel, Message, Schema
-from mcap.stream_reader import StreamReader
+import zstandard
+from mcap.opcode import Opcode
+from mcap.records import Channel, Chunk, McapRecord, Message, Schema
+from mcap.stream_reader import StreamReader, breakup_chunk
 from rosbags.interfaces import Qos
 from rosbags.rosbag2.metadata import parse_qos
 
@@ -105,7 +109,7 @@ class CutBag:
         schemas: dict[int, str] = {}
         with file.open("rb") as stream:
             try:
-                for record in StreamReader(stream).records:
+                for record in _mcap_records(stream):
                     if isinstance(record, Schema):
                         schemas[record.id] = record.name
                     elif isinstance(record, Channel):
@@ -134,6 +138,35 @@ class CutBag:
         except sqlite3.Error as error:
             return str(error)
         return ""
+
+
+def _mcap_records(stream: BinaryIO) -> Iterator[McapRecord]:
+    """Yield the records of an MCAP file, at the end those of a chunk that was cut.
+
+    Raises:
+        Exception: of many kinds, where the file ends before its end.
+    """
+    whole = 0
+    try:
+        for record in StreamReader(stream, emit_chunks=True).records:
+            whole = stream.tell()
+            yield from breakup_chunk(record) if isinstance(record, Chunk) else (record,)
+    except Exception:
+        stream.seek(whole)
+        with suppress(Exception):  # why the file ends is known already
+            yield from StreamReader(BytesIO(_inside_chunk(stream.read())), skip_magic=True).records
+        raise
+
+
+def _inside_chunk(start: bytes) -> bytes:
+    """Return what the start of a chunk record holds (https://mcap.dev/spec, Chunk, op=0x06)."""
+    if start[:1] != bytes([Opcode.CHUNK]):
+        return b""
+    (length,) = struct.unpack_from("<I", start, 37)  # after op, length, two times, size and CRC
+    compression, content = start[41 : 41 + length], start[49 + length :]
+    if compression == b"zstd":  # the only one that rosbag2's presets use
+        return zstandard.ZstdDecompressor().decompressobj().decompress(content)
+    return b"" if compression else content
 
 
 def _qos(text: Any) -> tuple[Qos, ...]:  # noqa: ANN401  # text or nothing, as recorders differ

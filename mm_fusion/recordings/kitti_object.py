@@ -37,15 +37,22 @@ from mm_fusion.recordings.kitti_calibration import CAMERA, KittiRig, checked, ri
 from mm_fusion.recordings.picture import SUFFIXES, picture_size, read_picture
 from mm_fusion.recordings.recording import (
     SENSORS,
-    UNKNOWN_OCCLUSION,
     RecordedFrame,
-    Truth,
     camera_sensor,
     chosen,
     files_of,
     or_skipped,
 )
-from mm_fusion.records import CLASSES, NS_PER_S, UNKNOWN, Float64, FramedRecord, Objects
+from mm_fusion.records import (
+    CLASSES,
+    NS_PER_S,
+    UNKNOWN,
+    UNKNOWN_OCCLUSION,
+    Float64,
+    FramedRecord,
+    Objects,
+    Truth,
+)
 
 FRAME_PERIOD_NS = 10 * NS_PER_S  # made up: long enough that nothing is tracked across frames
 

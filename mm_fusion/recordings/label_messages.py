@@ -27,8 +27,7 @@ import numpy as np
 from mm_fusion.geometry.rigid import rotation_from_quaternion, rotation_from_rpy, yaw_of
 from mm_fusion.recordings.headers import Message
 from mm_fusion.recordings.message_parts import header, part, point, quaternion, vector
-from mm_fusion.recordings.recording import UNKNOWN_OCCLUSION, Truth
-from mm_fusion.records import CLASSES, UNKNOWN, UNTRACKED, Int64, Objects
+from mm_fusion.records import CLASSES, UNKNOWN, UNKNOWN_OCCLUSION, UNTRACKED, Int64, Objects, Truth
 
 _OCCLUDED = "occluded_"
 

@@ -26,7 +26,7 @@ from mm_fusion.calibration import Calibration, Camera
 from mm_fusion.config import FusionConfig, SensorConfig
 from mm_fusion.errors import FusionError
 from mm_fusion.geometry.tree import TransformTree
-from mm_fusion.recordings.messages import camera_of, edges_of, frame_of
+from mm_fusion.recordings.messages import camera_of, edge_of, frame_of
 from mm_fusion.records import Float64
 
 PLACED_KINDS = ("camera", "lidar", "radar", "gps", "imu")  # the others speak of the vehicle itself
@@ -72,13 +72,14 @@ class LiveCalibration:
         A malformed transform is left out and counted in `rejected`.
         """
         ours = (self._config.map_frame, self._config.base_frame)
-        try:
-            for parent, child, parent_from_child in edges_of(message):
+        for stamped in message.transforms:
+            try:
+                parent, child, parent_from_child = edge_of(stamped)
                 if (parent, child) != ours:
                     self._tree.add(parent, child, parent_from_child)
                     self._dirty = True
-        except FusionError as error:
-            self.rejected[str(error)] += 1
+            except FusionError as error:
+                self.rejected[str(error)] += 1
 
     def refresh(self) -> Calibration | None:
         """Return the calibration if it has changed since the last time, else None."""

@@ -26,6 +26,7 @@ from mm_fusion.recordings.clouds import lidar_scan, radar_returns, radar_scan, r
 from mm_fusion.recordings.headers import Message, frame_of, stamp_of
 from mm_fusion.recordings.images import camera_image, camera_of, compressed_image
 from mm_fusion.recordings.vehicle import (
+    edge_of,
     edges_of,
     gps_fix,
     imu_sample,
@@ -56,4 +57,13 @@ DECODERS: Mapping[str, Mapping[str, Decoder]] = {  # kind of sensor -> message t
     },
 }
 
-__all__ = ["DECODERS", "Decoder", "Message", "camera_of", "edges_of", "frame_of", "stamp_of"]
+__all__ = [
+    "DECODERS",
+    "Decoder",
+    "Message",
+    "camera_of",
+    "edge_of",
+    "edges_of",
+    "frame_of",
+    "stamp_of",
+]

@@ -34,16 +34,18 @@ from mm_fusion.errors import CalibrationError, RecordingError
 from mm_fusion.geometry.boxes import moved_boxes
 from mm_fusion.geometry.rigid import rotate
 from mm_fusion.recordings.picture import picture_size, read_picture
-from mm_fusion.recordings.recording import (
-    SENSORS,
+from mm_fusion.recordings.recording import SENSORS, RecordedFrame, camera_sensor, chosen, or_skipped
+from mm_fusion.records import (
+    CLASSES,
+    UNKNOWN,
     UNKNOWN_OCCLUSION,
-    RecordedFrame,
+    Bool,
+    Float64,
+    FramedRecord,
+    LidarScan,
+    Objects,
     Truth,
-    camera_sensor,
-    chosen,
-    or_skipped,
 )
-from mm_fusion.records import CLASSES, UNKNOWN, Bool, Float64, FramedRecord, LidarScan, Objects
 
 INFO = "info.json"
 _POINT_BYTES = 20  # x, y, z, intensity 0..255, ring as float32

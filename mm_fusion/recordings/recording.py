@@ -20,24 +20,18 @@ recording does not know which data set it is. A reader of a data set is a `Recor
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
-
-import numpy as np
+from typing import Protocol, TypeVar, runtime_checkable
 
 from mm_fusion.calibration import Calibration
 from mm_fusion.config import SensorConfig
 from mm_fusion.errors import RecordingError, RecordingWarning
-from mm_fusion.records import Float64, FramedRecord, Int64, MotionRecord, Objects
-from mm_fusion.shapes import check_shapes
+from mm_fusion.records import Float64, FramedRecord, MotionRecord, SensorRecord, Truth
 
 T = TypeVar("T")
-
-UNKNOWN_OCCLUSION = -1
 
 SENSORS = {  # the streams of a data set, named and published alike whatever the data set
     "lidar": SensorConfig(name="lidar", kind="lidar", topic="lidar/points", frame="lidar"),
@@ -57,30 +51,6 @@ def camera_sensor(name: str) -> SensorConfig:
         info_topic=f"{name}/camera_info",
         frame=name,
     )
-
-
-def _no_regions() -> Float64:
-    return np.zeros((0, 4))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Truth:
-    """The labels of one frame, and where labels exist at all.
-
-    Only what lies within `azimuth_limit_rad` is scored. A detection that meets an `ignored` object
-    or falls into an `ignored_px` region of the image is neither right nor wrong.
-    """
-
-    objects: Objects  # ids where known; velocities NaN where unknown
-    occlusion: Int64  # (K,) 0 fully visible, 1 partly, 2 largely occluded; -1 unknown
-    azimuth_limit_rad: float = math.pi  # labels exist only within +- this of the x axis of ego
-    ignored: Objects = field(default_factory=Objects.none)  # labelled, but not to be scored
-    ignored_px: Float64 = field(default_factory=_no_regions)  # (D, 4) left, top, right, bottom
-    ignored_camera: str = ""  # whose image `ignored_px` speaks of
-
-    def __post_init__(self) -> None:
-        check_shapes(scores=(self.objects.scores, ("K",)), occlusion=(self.occlusion, ("K",)))
-        check_shapes(ignored_px=(self.ignored_px, ("D", 4)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -122,6 +92,25 @@ class Recording(Protocol):
 
     def __len__(self) -> int:
         """Return the number of frames, without reading them."""
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """What gives its records one by one, each in its turn: a bag, a simulated drive."""
+
+    @property
+    def sensors(self) -> tuple[SensorConfig, ...]:
+        """The streams that records may come from."""
+
+    @property
+    def calibration(self) -> Calibration:
+        """What is known of the sensors' places where `records` has come to."""
+
+    def records(self) -> Iterator[tuple[str, SensorRecord]]:
+        """Yield stream and record in the order of time."""
+
+    def truths(self) -> Iterator[tuple[int, Truth]]:
+        """Yield the stamp (ns) and the labels of each labelled moment."""
 
 
 def chosen(known: Sequence[str], wanted: Collection[str] | None, source: Path) -> list[str]:

@@ -111,11 +111,19 @@ def edges_of(message: Message) -> Iterator[tuple[str, str, Float64]]:
     Raises:
         MessageError: a transform's numbers are none.
     """
-    for stamped in message.transforms:
-        parent, child = frame_of(stamped), str(stamped.child_frame_id).lstrip("/")
-        what = f"transform from {parent!r} to {child!r}"
-        translation = _vector(stamped.transform.translation, what)
-        yield parent, child, compose(_rotation(stamped.transform.rotation, what), translation)
+    return map(edge_of, message.transforms)
+
+
+def edge_of(stamped: Message) -> tuple[str, str, Float64]:
+    """Return parent, child and parent_from_child (4, 4) of a geometry_msgs/TransformStamped.
+
+    Raises:
+        MessageError: its numbers are none.
+    """
+    parent, child = frame_of(stamped), str(stamped.child_frame_id).lstrip("/")
+    what = f"transform from {parent!r} to {child!r}"
+    translation = _vector(stamped.transform.translation, what)
+    return parent, child, compose(_rotation(stamped.transform.rotation, what), translation)
 
 
 def _rotation(q: Any, what: str) -> Float64:  # noqa: ANN401  # Quaternion of either library

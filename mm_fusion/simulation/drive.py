@@ -30,8 +30,7 @@ from mm_fusion.config import SensorConfig
 from mm_fusion.errors import ConfigError
 from mm_fusion.geometry.boxes import wrap_angle
 from mm_fusion.geometry.rigid import invert, rotate, transform
-from mm_fusion.recordings.recording import UNKNOWN_OCCLUSION, Truth
-from mm_fusion.records import NS_PER_S, Float64, Objects, SensorRecord
+from mm_fusion.records import NS_PER_S, UNKNOWN_OCCLUSION, Float64, Objects, SensorRecord, Truth
 from mm_fusion.simulation.camera import CameraView
 from mm_fusion.simulation.lidar import Lidar
 from mm_fusion.simulation.navigation import Navigation

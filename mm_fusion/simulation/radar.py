@@ -101,7 +101,7 @@ class Radar:
         keys = np.floor(columns / sizes).astype(np.int64)
         _, cell = np.unique(keys[:, [0, 1, 3]], axis=0, return_inverse=True)
         cell = cell.reshape(-1)
-        total = np.bincount(cell, rays.section_m2)
+        total = np.bincount(cell, rays.section_m2).astype(np.float64)
         strong = total > 0
         sums = np.stack([np.bincount(cell, rays.section_m2 * c) for c in columns.T], axis=1)
         mean = sums[strong] / total[strong, None]

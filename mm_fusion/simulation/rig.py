@@ -26,7 +26,6 @@ import numpy as np
 from mm_fusion.calibration import Calibration, Camera
 from mm_fusion.config import SensorConfig
 from mm_fusion.geometry.rigid import compose
-from mm_fusion.recordings.recording import SENSORS, camera_sensor
 from mm_fusion.records import Float64
 
 # camera: x right, y down, z forward; seen from ego these are -y, -z and x (REP-103)
@@ -135,8 +134,8 @@ class Rig:
         return Calibration(
             cameras={model.camera.name: model.camera for model in self.cameras},
             ego_from={
-                "lidar": self.lidar.ego_from_lidar,
-                "radar": self.radar.ego_from_radar,
+                self.lidar.name: self.lidar.ego_from_lidar,
+                self.radar.name: self.radar.ego_from_radar,
                 "gps": self.navigation.ego_from_gps,
                 "imu": self.navigation.ego_from_imu,
                 "twist": np.eye(4),
@@ -145,10 +144,17 @@ class Rig:
 
     @property
     def sensors(self) -> tuple[SensorConfig, ...]:
-        """Return the streams, named and published as those of any recording."""
-        framed = (
-            replace(SENSORS["lidar"], name=self.lidar.name),
-            *(camera_sensor(model.camera.name) for model in self.cameras),
-            replace(SENSORS["radar"], name=self.radar.name),
+        """Return the streams, on topics as the node's default settings name them."""
+        cameras = [model.camera.name for model in self.cameras]
+        return (
+            _stream(self.lidar.name, "lidar", "/points"),
+            *(_stream(name, "camera", "/image/compressed") for name in cameras),
+            _stream(self.radar.name, "radar", "/points"),
+            _stream("gps", "gps", "/fix"),
+            _stream("imu", "imu"),
+            replace(_stream("twist", "twist"), frame="base_link"),
         )
-        return (*framed, SENSORS["gps"], SENSORS["imu"], SENSORS["twist"])
+
+
+def _stream(name: str, kind: str, of_data: str = "") -> SensorConfig:
+    return SensorConfig(name=name, kind=kind, topic=name + of_data, frame=name)

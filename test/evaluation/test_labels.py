@@ -18,8 +18,7 @@ import numpy as np
 from numpy.testing import assert_allclose
 
 from mm_fusion.evaluation.labels import at
-from mm_fusion.recordings.recording import Truth
-from mm_fusion.records import Objects
+from mm_fusion.records import Objects, Truth
 
 MS = 1_000_000
 

@@ -18,8 +18,8 @@ import numpy as np
 
 from mm_fusion.calibration import Calibration, Camera
 from mm_fusion.evaluation.scope import lidar_points_of, scoped
-from mm_fusion.recordings.recording import RecordedFrame, Truth
-from mm_fusion.records import LidarScan, Objects
+from mm_fusion.recordings.recording import RecordedFrame
+from mm_fusion.records import LidarScan, Objects, Truth
 
 CAMERA = Camera(
     name="front",

@@ -21,12 +21,7 @@ import pytest
 
 from mm_fusion.calibration import Calibration, Camera
 from mm_fusion.geometry.rigid import compose, rotation_from_rpy
-from mm_fusion.recordings.recording import (
-    SENSORS,
-    RecordedFrame,
-    Truth,
-    camera_sensor,
-)
+from mm_fusion.recordings.recording import SENSORS, RecordedFrame, camera_sensor
 from mm_fusion.recordings.vehicle import DEFAULT_STD_MPS
 from mm_fusion.records import (
     CLASSES,
@@ -36,6 +31,7 @@ from mm_fusion.records import (
     LidarScan,
     Objects,
     RadarScan,
+    Truth,
     TwistSample,
 )
 

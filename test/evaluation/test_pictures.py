@@ -1,0 +1,129 @@
+# Copyright 2026 The mm_fusion authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""A frame as a picture: what is beside what, and which frame it is."""
+
+import cv2
+import numpy as np
+import pytest
+
+from mm_fusion.config import FusionConfig
+from mm_fusion.errors import RecordingError
+from mm_fusion.evaluation.pictures import draw_camera, draw_frame, picture, save_png
+from mm_fusion.evaluation.results import Results
+from mm_fusion.evaluation.runner import run
+from mm_fusion.recordings.open import open_recording
+from mm_fusion.records import CLASSES, Objects
+from mm_fusion.view.colors import class_color
+
+
+@pytest.fixture(scope="module")
+def first(kitti_raw):
+    """The first KITTI frame, run."""
+    return next(run(open_recording(kitti_raw, frames=1), FusionConfig()))
+
+
+def draw(frame, objects=None):
+    return draw_frame(
+        frame.result, frame.calibration, objects=Objects.none() if objects is None else objects
+    )
+
+
+def test_the_cameras_stand_beside_the_view_from_above(first):
+    drawn = draw(first)
+    assert drawn.shape[0] == 900
+    assert drawn.shape[1] > 900
+    assert drawn[:, 900:].any()
+
+
+def test_a_frame_without_images_is_the_view_from_above_alone(kitti_raw):
+    (frame,) = run(open_recording(kitti_raw, frames=1), FusionConfig(), without=("camera",))
+    assert draw(frame).shape == (900, 900, 3)
+
+
+def test_an_object_is_drawn_in_every_view(first):
+    car = Objects.of_boxes(
+        np.array([[15.0, 0, 0.8, 4, 2, 1.6, 0]]), labels=np.array([CLASSES.index("car")])
+    )
+    changed = (draw(first, car) != draw(first)).any(axis=2)
+    assert changed[:, :900].any()
+    assert changed[:, 900:].any()
+
+
+def test_the_camera_is_put_where_it_took_the_image(first):
+    # an object drawn for a camera that has moved 3 m since is larger
+    car = Objects.of_boxes(
+        np.array([[20.0, 0, 0.8, 4, 2, 1.6, 0]]), labels=np.array([CLASSES.index("car")])
+    )
+    (name, camera) = next(iter(first.calibration.cameras.items()))
+    color = class_color(CLASSES.index("car"))
+
+    def width():
+        drawn = draw_camera(first.result, camera, car, 900)
+        _, columns = np.nonzero((drawn == color).all(axis=2))
+        return np.ptp(columns)
+
+    before = width()
+    later_from_frame = first.result.frame.image_stamp_from_frame
+    held = later_from_frame[name]
+    nearer = np.eye(4)
+    nearer[0, 3] = -3.0  # what was at 20 m is at 17 m
+    later_from_frame[name] = nearer
+    try:
+        assert width() > before
+    finally:
+        later_from_frame[name] = held
+
+
+def test_the_middle_frame_is_drawn_unless_another_is_named(kitti_raw, tmp_path):
+    source = open_recording(kitti_raw)
+    tokens = [frame.token for frame in source.frames()]
+    assert picture(source, tmp_path / "a.png", config=FusionConfig()) == tokens[4]
+    named = picture(source, tmp_path / "b.png", config=FusionConfig(), token=tokens[1])
+    assert named == tokens[1]
+    assert cv2.imread(str(tmp_path / "b.png")).shape[0] == 900
+
+
+def test_a_frame_that_is_not_there_is_named(kitti_raw, tmp_path):
+    with pytest.raises(RecordingError, match="no frame is named '77'"):
+        picture(
+            open_recording(kitti_raw, frames=2),
+            tmp_path / "a.png",
+            config=FusionConfig(),
+            token="77",
+        )
+    assert not (tmp_path / "a.png").exists()
+
+
+def test_results_replace_the_pipelines_objects(kitti_raw, tmp_path):
+    source = open_recording(kitti_raw, frames=1)
+    empty = Results(meta={}, frames={})
+    picture(source, tmp_path / "none.png", config=FusionConfig(), results=empty)
+    picture(source, tmp_path / "ours.png", config=FusionConfig())
+    none, ours = (cv2.imread(str(tmp_path / f"{n}.png")) for n in ("none", "ours"))
+    assert (none != ours).any()
+
+
+@pytest.mark.parametrize("name", ["a.png", "new/folder/a.png", "a.of.mine", "a"])
+def test_a_picture_is_a_png_whatever_its_name(tmp_path, name):
+    rgb = np.random.default_rng(0).integers(0, 255, (8, 9, 3), np.uint8)
+    save_png(tmp_path / name, rgb)
+    assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+    read = cv2.imread(str(tmp_path / name))
+    assert (read[..., ::-1] == rgb).all()
+
+
+def test_a_picture_that_cannot_be_written_is_an_error(tmp_path):
+    with pytest.raises(OSError, match="directory"):
+        save_png(tmp_path, np.zeros((8, 8, 3), np.uint8))
