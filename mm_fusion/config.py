@@ -169,6 +169,11 @@ class GeometricConfig(Checked):
     max_extent_m: float = setting(
         14.0, "clusters longer than this are walls or hedges, not road users", low=2, live=True
     )
+    scenery: bool = setting(
+        False,
+        "also publish what goes on above the highest beam or the ceiling: walls, poles, trees",
+        live=True,
+    )
     score_threshold: float = setting(
         0.1, "objects below this score are not published", low=0, high=1, live=True
     )
@@ -259,7 +264,7 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], path: str = "") -> T:
     The sensors of a `FusionConfig` are spelt as ROS parameters spell them: `sensors` lists the
     names, `sensor.<name>.<setting>` describes each.
     """
-    values = dict(values)
+    values = dict(_mapping(values, path.removesuffix(".") or "ros__parameters"))
     if cls is FusionConfig and "sensors" in values:
         values["sensors"] = _sensors_of(values.pop("sensors"), values.pop("sensor", {}))
     types = get_type_hints(cls)
@@ -287,9 +292,14 @@ def load_config(path: Path) -> FusionConfig:
     except OSError as error:
         raise ConfigError(f"parameter file {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"parameter file {path} is not YAML: {error}") from error
+        reason = " ".join(str(error).split())  # it has lines, a sentence has none
+        raise ConfigError(f"parameter file {path} is not YAML: {reason}") from error
     nodes = tree if isinstance(tree, dict) else {}
-    found = [n["ros__parameters"] for n in nodes.values() if isinstance(n, dict) and len(n) == 1]
+    found = [
+        node["ros__parameters"]
+        for node in nodes.values()
+        if isinstance(node, dict) and list(node) == ["ros__parameters"]
+    ]
     if len(found) != 1:
         raise ConfigError(
             f"parameter file {path}: expected one node, as `/**:` then `ros__parameters:`"
@@ -335,15 +345,29 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
     return tree
 
 
-def _sensors_of(names: Any, described: Mapping[str, Any]) -> tuple[SensorConfig, ...]:  # noqa: ANN401
+def _mapping(values: Any, name: str) -> Mapping[str, Any]:  # noqa: ANN401  # whatever YAML gave
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{name} is {values!r}; it must hold settings by their names")
+    return values
+
+
+def _sensors_of(names: Any, described: Any) -> tuple[SensorConfig, ...]:  # noqa: ANN401
+    require(isinstance(names, (list, tuple)), f"sensors is {names!r}; give a list of their names")
     if names and is_dataclass(names[0]):
         return tuple(names)
+    if unnamed := [name for name in names if not isinstance(name, str)]:
+        raise ConfigError(f"sensors holds {unnamed[0]!r}; give a list of their names")
+    described = _mapping(described, "sensor")
     if strangers := sorted(set(described) - set(names)):
         raise ConfigError(
             f"sensor.{strangers[0]} is described but not listed in sensors {list(names)}"
         )
     return tuple(
-        from_mapping(SensorConfig, {"name": n, **described.get(n, {})}, f"sensor.{n}.")
+        from_mapping(
+            SensorConfig,
+            {"name": n, **_mapping(described.get(n, {}), f"sensor.{n}")},
+            f"sensor.{n}.",
+        )
         for n in names
     )
 

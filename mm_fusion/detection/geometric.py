@@ -86,5 +86,8 @@ class GeometricDetector:
             evidence=np.full(count, SEEN_BY["lidar"], np.uint8),
             covariances=np.tile(spread, (count, 1, 1)),
         )
-        small = measured.extent[:, 0] <= config.max_extent_m
-        return found[small & shapes.unrivalled(boxes, scores, labels)]
+        wanted = measured.extent[:, 0] <= config.max_extent_m
+        if not config.scenery:
+            highest = ground.highest_sight(points, frame.viewpoint_ego)
+            wanted &= ~shapes.cut_off(measured, labels, ground, highest, config.ceiling_m)
+        return found[wanted & shapes.unrivalled(boxes, scores, labels)]

@@ -44,6 +44,9 @@ CAR_TOP_M = 2.2  # what is higher above a car is a tree that it stands under,
 OVERGROWN = 0.3  # if it is less than this share of its cells
 LONGEST_CAR_M = 6.0  # measured along the diagonal, noise included
 FLOATING_M = 1.1  # what hangs higher than this above the ground stands on nothing
+TALLEST_PERSON_M = 2.1
+CUT_MARGIN_M = 0.25  # of the ground's height, a kerb say
+CUT_MARGIN_RAD = 0.01  # between two beams
 NEAR_M = 15.0  # farther away a bicycle gives too few points to be told by its size
 LIKE_A_CAR = 0.25  # likeness from which a cluster is called one
 
@@ -102,7 +105,7 @@ def classify(seen: Measured, likeness: Float64) -> Int64:
     label = np.full(len(long), UNKNOWN, np.int64)
     tall = standing & (seen.top >= 2.3) & (long > 1.8) & (short < 3.3)
     label[tall & ((short > 1.6) | (long > 4.5))] = TRUCK
-    upright = standing & seen.whole & (seen.top > 1.2) & (seen.top < 2.1)
+    upright = standing & seen.whole & (seen.top > 1.2) & (seen.top < TALLEST_PERSON_M)
     label[upright & (long < 1.0) & (long > 0.25) & (short < 0.9)] = PEDESTRIAN
     thin = (long > 1.3) & (long < 2.2) & (short < 0.8)
     label[upright & thin & (seen.range_m < NEAR_M)] = BICYCLE
@@ -164,6 +167,30 @@ def score(seen: Measured, likeness: Float64, label: Int64) -> Float64:
     solid = np.clip(np.sqrt(seen.points / _expected(seen)), 0.1, 1.0)
     like = np.where(label == UNKNOWN, 0.45, 0.5)
     return np.asarray(np.where(label == CAR, likeness, like * solid))
+
+
+def cut_off(
+    seen: Measured, label: Int64, ground: Ground, sight: tuple[float, float], ceiling_m: float
+) -> Bool:
+    """Tell what has no name (K,) and goes on above what can be seen: walls, poles, trees.
+
+    Heights are compared above the ground's plane, for at the foot of a wall nothing tells the
+    ground itself.
+
+    Args:
+        seen: the clusters.
+        label: (K,) their classes.
+        ground: of the frame.
+        sight: the highest beam's line, see `Ground.highest_sight`.
+        ceiling_m: above the ground nothing counts from here on.
+    """
+    place = np.column_stack([seen.centre, seen.top + ground.height(seen.centre)])
+    top_m = ground.above_plane(place)
+    start_m, rise = sight
+    limit_m = np.minimum(start_m + rise * seen.range_m, ceiling_m)
+    limit_m = limit_m - CUT_MARGIN_M - CUT_MARGIN_RAD * seen.range_m
+    cut = (top_m > TALLEST_PERSON_M) & (top_m > limit_m) & (seen.top > CAR_HEIGHT_M)
+    return np.asarray((label == UNKNOWN) & cut)
 
 
 def unrivalled(boxes: Float64, scores: Float64, label: Int64) -> Bool:

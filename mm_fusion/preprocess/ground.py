@@ -37,6 +37,7 @@ OPENING_M = 7.0  # wider than a car is long, so that a car does not lift the gro
 SMOOTHING_M = 2.0
 BELOW_M = 1.0  # points this far below the plane are reflections, not ground
 ROUNDS = 12  # of reweighting the plane
+SIGHT_M = 5.0  # nearer points are seen from more than one place: tell no beam's slope
 MIN_CELLS = 6  # fewer cells carry no plane
 
 
@@ -53,8 +54,28 @@ class Ground:
         """Return the height of the ground (N,) m below or above points (N, 2)."""
         flat, inside = _cells(xy, self.range_m, self.cell_m, len(self.rise))
         rise = np.where(inside, self.rise.ravel()[flat], 0.0)
+        return self._level(xy) + rise
+
+    def above_plane(self, points: Float64 | Float32) -> Float64:
+        """Return how far points (N, 3) m are above the plane alone, (N,) m."""
+        return np.asarray(points[:, 2] - self._level(points))
+
+    def highest_sight(self, points: Float32, viewpoint: Float64) -> tuple[float, float]:
+        """Return the line of the highest beam: m above the plane at no range, rise over run.
+
+        Args:
+            points: (N, 3) m, all that was seen.
+            viewpoint: (3,) m, from where.
+        """
+        start = float(self.above_plane(viewpoint[None])[0])
+        away = np.hypot(*(points[:, :2] - viewpoint[:2]).T)
+        far = away > SIGHT_M
+        slopes = (self.above_plane(points[far]) - start) / away[far]
+        return start, float(slopes.max(initial=0.0))
+
+    def _level(self, xy: Float64 | Float32) -> Float64:
         a, b, c = self.plane
-        return np.asarray(xy[:, 0] * a + xy[:, 1] * b + (c + rise))
+        return np.asarray(xy[:, 0] * a + xy[:, 1] * b + c)
 
 
 def find_ground(points_ego: Float32, config: GeometricConfig) -> Ground:
