@@ -29,7 +29,7 @@ import numpy as np
 
 from mm_fusion.calibration import Calibration
 from mm_fusion.config import SensorConfig
-from mm_fusion.geometry.rigid import invert, moved, rotate, skew, transform
+from mm_fusion.geometry.rigid import invert, moved, rotate, transform
 from mm_fusion.preprocess.radar import forward_speed, over_ground, velocity_at
 from mm_fusion.records import (
     NS_PER_S,
@@ -198,20 +198,32 @@ def deskewed(points_then: Float64 | Float32, offset_s: Float32, motion: EgoMotio
     """
     if not offset_s.any() or not (motion.linear_ego.any() or motion.angular_ego.any()):
         return points_then.astype(np.float32)
-    # the exponential map of SE(3) for every time at once: its matrices are powers of one
-    turn = skew(motion.angular_ego)
+    # the exponential map of SE(3) for every time at once: its matrices are powers of one;
+    # column by column and in single precision, which keeps 0.1 mm at 100 m
     rate = float(np.linalg.norm(motion.angular_ego))
-    time = offset_s.astype(np.float64)[:, None]  # (N, 1)
+    time = offset_s.astype(np.float32)
     if rate * float(np.abs(time).max()) < SMALL_TURN_RAD:
         first, second, third = time, time**2 / 2, time**3 / 6
     else:
         first = np.sin(rate * time) / rate
         second = (1 - np.cos(rate * time)) / rate**2
         third = (time - first) / rate**2
-    velocity = motion.linear_ego
-    turned = first * (points_then @ turn.T) + second * (points_then @ (turn @ turn).T)
-    carried = time * velocity + second * (turn @ velocity) + third * (turn @ turn @ velocity)
-    return np.asarray(points_then + turned + carried, np.float32)
+    turn, velocity = motion.angular_ego, motion.linear_ego
+    point = np.ascontiguousarray(points_then.T, np.float32)  # (3, N)
+    once = _crossed(turn, point)
+    twice = _crossed(turn, once)
+    around, back = np.cross(turn, velocity), np.cross(turn, np.cross(turn, velocity))
+    for axis in range(3):
+        point[axis] += first * once[axis] + second * (twice[axis] + np.float32(around[axis]))
+        point[axis] += time * np.float32(velocity[axis]) + third * np.float32(back[axis])
+    return np.ascontiguousarray(point.T)
+
+
+def _crossed(vector: Float64, columns: Float32) -> Float32:
+    """Return the cross products (3, N) of a vector (3,) with columns (3, N)."""
+    a, b, c = vector.astype(np.float32)
+    x, y, z = columns
+    return np.stack([b * z - c * y, c * x - a * z, a * y - b * x])
 
 
 def _rays(

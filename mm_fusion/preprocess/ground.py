@@ -37,6 +37,7 @@ OPENING_M = 7.0  # wider than a car is long, so that a car does not lift the gro
 SMOOTHING_M = 2.0
 BELOW_M = 1.0  # points this far below the plane are reflections, not ground
 ROUNDS = 12  # of reweighting the plane
+SAMPLE = 20_000  # points are enough to know the highest beam
 SIGHT_M = 5.0  # nearer points are seen from more than one place: tell no beam's slope
 MIN_CELLS = 6  # fewer cells carry no plane
 
@@ -68,6 +69,7 @@ class Ground:
             viewpoint: (3,) m, from where.
         """
         start = float(self.above_plane(viewpoint[None])[0])
+        points = points[:: max(1, len(points) // SAMPLE)]
         away = np.hypot(*(points[:, :2] - viewpoint[:2]).T)
         far = away > SIGHT_M
         slopes = (self.above_plane(points[far]) - start) / away[far]
