@@ -83,7 +83,7 @@ class Lidar:
         hits = moment.cast(origins, in_street.reshape(-1, 3))
         range_m, intensity = self._returns(world, hits, origins, in_street.reshape(-1, 3), rng)
         back = np.isfinite(range_m)
-        points = (directions.reshape(-1, 3) * range_m[:, None])[back]
+        points = directions.reshape(-1, 3)[back] * range_m[back, None]
         ring = np.tile(np.arange(model.beams), len(columns))[back]
         return points, intensity[back], np.repeat(offsets_s, model.beams)[back], ring
 
