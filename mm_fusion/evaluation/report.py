@@ -16,11 +16,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -36,6 +37,8 @@ from mm_fusion.records import CLASSES
 if TYPE_CHECKING:
     from mm_fusion.recordings.bag import BagRecording
     from mm_fusion.recordings.recording import RecordedFrame, Recording
+
+NONE = "-"
 
 Curves = Mapping[str, Matches]  # class -> all its detections, best first
 
@@ -73,50 +76,47 @@ def evaluate(
     return figures, curves
 
 
+COLUMNS: Mapping[str, Callable[[ClassScore], str]] = {
+    "class": lambda row: row.name,
+    "objects": lambda row: str(row.objects),
+    "found": lambda row: str(row.detections),
+    "prec.": lambda row: _text(row.precision),
+    "recall": lambda row: _text(row.recall),
+    "F1": lambda row: _text(row.f1),
+    "any": lambda row: _text(row.recall_any),
+    "AP": lambda row: _text(row.mean_ap),
+    "off m": lambda row: _text(row.translation_m, 2),
+    "off deg": lambda row: _text(float(np.degrees(row.yaw_rad)), 0),
+    "off m/s": lambda row: _text(row.velocity_mps, 2),
+}
+
+
 def print_score(figures: Score, title: str) -> None:
-    """Print the table of a score on the terminal."""
-    table = Table(
-        title=f"{title}: {figures.frames} frames, within {figures.range_m:g} m, "
-        f"centres within {figures.distance_m:g} m, objects of at least "
-        f"{figures.min_lidar_points} LiDAR points"
-    )
-    table.add_column("class")
-    for name in ("objects", "found", "precision", "recall", "F1", "recall, any class"):
-        table.add_column(name, justify="right")
-    for name in ("AP", "error m", "yaw deg", "velocity m/s"):
-        table.add_column(name, justify="right")
-    for row in (*figures.classes, figures.any_class):
-        table.add_row(*_cells(row))
-    console = Console()
+    """Print the table of a score on the terminal; a column without a figure is left out."""
+    rows = (*figures.classes, figures.any_class)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title=title)
+    for name, cell in COLUMNS.items():
+        if any(cell(row) != NONE for row in rows):
+            table.add_column(name, justify="left" if name == "class" else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(COLUMNS[str(column.header)](row) for column in table.columns))
+    console = Console(highlight=False)
     console.print(table)
     console.print(
-        f"mAP {_text(figures.mean_ap)}, NDS {_text(figures.nds)} "
-        "(nuScenes definitions; attributes count as wrong)"
-    )
-
-
-def _cells(row: ClassScore) -> Sequence[str]:
-    return (
-        row.name,
-        str(row.objects),
-        str(row.detections),
-        _text(row.precision),
-        _text(row.recall),
-        _text(row.f1),
-        _text(row.recall_any),
-        _text(row.mean_ap),
-        _text(row.translation_m),
-        _text(float(np.degrees(row.yaw_rad)), 1),
-        _text(row.velocity_mps),
+        f"{figures.frames} frames; objects within {figures.range_m:g} m that at least "
+        f"{figures.min_lidar_points} LiDAR points hit; found: centres within "
+        f"{figures.distance_m:g} m; any: recall if any object found counts, whatever it is "
+        f"called. mAP {_text(figures.mean_ap)}, NDS {_text(figures.nds)} (nuScenes definitions; "
+        "attributes count as wrong)"
     )
 
 
 def _text(value: float, digits: int = 3) -> str:
-    return "-" if not np.isfinite(value) else f"{value:.{digits}f}"
+    return NONE if not np.isfinite(value) else f"{value:.{digits}f}"
 
 
 def plot_score(curves: Curves, path: Path) -> None:
-    """Draw precision over recall, a line a class."""
+    """Draw precision over recall, a line a class, into a PNG."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4), layout="constrained")
@@ -128,4 +128,4 @@ def plot_score(curves: Curves, path: Path) -> None:
     axes.grid(alpha=0.3)
     axes.legend()
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, format="png", dpi=120)

@@ -92,7 +92,9 @@ def demo(out: Path, seconds: float, stage: Stage, seed: int = 0) -> Demo:
         min_lidar_points=SEEN_POINTS,
     )
     above = out / "demo.png"
-    picture(recording, above, config=bag_config(bag), results=results)
+    answered = list(results.frames)
+    middle = answered[len(answered) // 2]
+    picture(recording, above, config=bag_config(bag), results=results, token=middle)
     return Demo(
         bag=bag,
         results=out / "results.json",

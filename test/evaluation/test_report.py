@@ -116,16 +116,28 @@ def test_the_table_has_a_row_for_each_class_and_one_for_any(source, capsys):
     assert "mine.json" in shown
     for row in (*figures.classes, figures.any_class):
         assert row.name in shown
-    assert "mAP 1.000" in shown
+    assert "mAP 1.000" in " ".join(shown.split())
 
 
-def test_what_is_not_known_is_a_dash(source, capsys):
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_no_figure_is_cut_off_in_a_terminal_of_80_columns(source, capsys, monkeypatch, columns):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes the output for a terminal
+    monkeypatch.setenv("COLUMNS", columns)
+    figures, _ = evaluate(truth_as_results(source), source, **LIMITS)
+    print_score(figures, "mine.json")
+    shown = capsys.readouterr().out
+    assert "recall" in shown
+    assert "1.000" in shown
+    assert "\N{HORIZONTAL ELLIPSIS}" not in shown
+
+
+def test_a_figure_nobody_knows_is_not_shown(source, capsys):
     nothing = Results(meta={}, frames={f.token: [] for f in source.frames()})
     figures, _ = evaluate(nothing, source, **LIMITS)
     print_score(figures, "nothing")
     shown = capsys.readouterr().out
     assert "nan" not in shown
-    assert " - " in shown
+    assert "0.000" in shown
 
 
 def test_the_figures_are_plain_values(source):
