@@ -29,7 +29,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import zstandard
 from mcap.opcode import Opcode
 from mcap.records import Channel, Chunk, McapRecord, Message, Schema
 from mcap.stream_reader import StreamReader, breakup_chunk
@@ -159,14 +158,14 @@ def _mcap_records(stream: BinaryIO) -> Iterator[McapRecord]:
 
 
 def _inside_chunk(start: bytes) -> bytes:
-    """Return what the start of a chunk record holds (https://mcap.dev/spec, Chunk, op=0x06)."""
+    """Return what the start of a chunk record holds (https://mcap.dev/spec, Chunk, op=0x06).
+
+    Half a compressed chunk is lost; rosbag2 compresses none unless it is told to.
+    """
     if start[:1] != bytes([Opcode.CHUNK]):
         return b""
     (length,) = struct.unpack_from("<I", start, 37)  # after op, length, two times, size and CRC
-    compression, content = start[41 : 41 + length], start[49 + length :]
-    if compression == b"zstd":  # the only one that rosbag2's presets use
-        return zstandard.ZstdDecompressor().decompressobj().decompress(content)
-    return b"" if compression else content
+    return b"" if length else start[49:]  # of the name of the compression
 
 
 def _qos(text: Any) -> tuple[Qos, ...]:  # noqa: ANN401  # text or nothing, as recorders differ

@@ -211,6 +211,19 @@ def test_a_cut_bag_is_read_to_the_cut(long_bag, storage, share):
     assert not cut.errors
 
 
+def test_of_the_only_chunk_of_a_short_bag_what_comes_before_the_cut_is_read(tmp_path):
+    kind = "std_msgs/msg/String"
+    bag = write(tmp_path / "bag", [("/a", kind, part(kind, data="x" * 1000))] * 300)
+    (file,) = bag.glob("*.mcap")
+    whole = list(BagRecording(bag).raw())
+    file.write_bytes(file.read_bytes()[: file.stat().st_size * 3 // 4 + 1])
+    with pytest.warns(RecordingWarning, match="is cut; read without its index"):
+        left = list(BagRecording(bag).raw())
+    # three quarters of 300, less what comes before and after the messages: an index of 5 kB
+    assert 223 <= len(left) <= 231
+    assert left == whole[: len(left)]
+
+
 def test_a_bag_without_metadata(long_bag):
     (long_bag / "metadata.yaml").unlink()
     with pytest.warns(RecordingWarning, match="has no metadata.yaml: its recorder was stopped"):
