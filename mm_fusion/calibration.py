@@ -16,7 +16,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -129,22 +130,32 @@ def load_calibration(path: Path) -> Calibration:
     except OSError as error:
         raise CalibrationError(f"calibration file {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CalibrationError(f"calibration file {path} is not YAML: {error}") from error
+        reason = " ".join(str(error).split())  # it has lines, a sentence has none
+        raise CalibrationError(f"calibration file {path} is not YAML: {reason}") from error
     if not isinstance(tree, dict) or not isinstance(tree.get("sensors"), dict):
         raise CalibrationError(f"calibration file {path}: expected a mapping `sensors:`")
     cameras, ego_from = {}, {}
     for name, entry in tree["sensors"].items():
-        try:
+        with _named(f"calibration file {path}: {name}"):
             ego_from_sensor = _pose(entry)
             if "image_from_camera" in entry:
                 cameras[name] = _camera(name, entry, ego_from_sensor)
             else:
                 ego_from[name] = ego_from_sensor
-        except FusionError as error:
-            raise CalibrationError(f"calibration file {path}: {name}: {error}") from error
-        except (KeyError, TypeError, ValueError) as error:
-            raise CalibrationError(f"calibration file {path}: {name}: lacks {error}") from error
     return Calibration(cameras=cameras, ego_from=ego_from)
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """Say of which entry an error is."""
+    try:
+        yield
+    except FusionError as error:
+        raise CalibrationError(f"{what}: {error}") from error
+    except KeyError as error:
+        raise CalibrationError(f"{what}: lacks {error}") from error
+    except (TypeError, ValueError) as error:
+        raise CalibrationError(f"{what} is malformed: {error}") from error
 
 
 def _pose(entry: Mapping[str, Any]) -> Float64:

@@ -47,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"mm_fusion {args.verb}: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"mm_fusion {args.verb}: {error}", file=sys.stderr)
+        reason = f"{error.filename}: {error.strerror}" if error.filename else error
+        print(f"mm_fusion {args.verb}: {reason}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"mm_fusion {args.verb}: interrupted", file=sys.stderr)
@@ -265,6 +266,8 @@ def _tokens(path: Path | None) -> list[str] | None:
         return path.read_text().split()
     except OSError as error:
         raise RecordingError(f"frames file {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RecordingError(f"frames file {path} is no text: {error}") from error
 
 
 def _bar(what: str, total: float) -> Any:  # noqa: ANN401  # tqdm has no types

@@ -39,9 +39,7 @@ def check_shapes(**expected: tuple[HasShape, tuple[int | str, ...]]) -> None:
         shape = tuple(array.shape)
         wanted = tuple(sizes.get(axis, axis) if isinstance(axis, str) else axis for axis in axes)
         if len(shape) != len(axes) or any(
-            isinstance(want, int) and want != have for want, have in zip(wanted, shape, strict=True)
+            size != (sizes.setdefault(axis, size) if isinstance(axis, str) else axis)
+            for axis, size in zip(axes, shape, strict=True)
         ):
             raise ShapeError(f"{name}: expected {wanted}, got {shape}")
-        sizes |= {
-            axis: size for axis, size in zip(axes, shape, strict=True) if isinstance(axis, str)
-        }

@@ -81,13 +81,19 @@ def test_the_example_file_is_read():
             "lidar: translation_m: expected",
         ),
         ("sensors: {lidar: {ego_from_sensor: [[1, 0], [0, 1]]}}", "lidar: ego_from_sensor: exp"),
+        ("sensors: {lidar: 5}", "lidar is malformed: .*int"),
+        (
+            "sensors: {lidar: {translation_m: [1, x, 2], rotation_wxyz: [1, 0, 0, 0]}}",
+            "lidar is malformed: could not convert string to float: 'x'",
+        ),
     ],
 )
 def test_a_malformed_file_names_the_entry(tmp_path, text, sentence):
     path = tmp_path / "calibration.yaml"
     path.write_text(text)
-    with pytest.raises(CalibrationError, match=sentence):
+    with pytest.raises(CalibrationError, match=sentence) as raised:
         load_calibration(path)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_missing_file_is_named(tmp_path):

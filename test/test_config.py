@@ -23,8 +23,10 @@ from mm_fusion.config import (
     FusionConfig,
     SensorConfig,
     SyncConfig,
+    TrackerConfig,
     flatten,
     from_mapping,
+    load_config,
     nested,
     walk,
 )
@@ -92,6 +94,47 @@ def test_flat_names_and_back_give_the_same_config():
 def test_a_bad_setting_gets_its_sentence(values, sentence):
     with pytest.raises(ConfigError, match=sentence):
         from_mapping(FusionConfig, values)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "expected one node, as `/..:` then `ros__parameters:`"),
+        ("/**: {foo: 1}", "expected one node"),
+        ("a: {ros__parameters: {}}\nb: {ros__parameters: {}}", "expected one node"),
+        ("/**: {ros__parameters: 5}", "ros__parameters is 5; it must hold settings by their"),
+        ("/**: {ros__parameters: {sync: }}", "sync is None; it must hold settings"),
+        ("/**: {ros__parameters: {sensors: lidar}}", "sensors is 'lidar'; give a list of their"),
+        ("/**: {ros__parameters: {sensors: [{a: 1}]}}", "sensors holds {'a': 1}; give a list"),
+        ("/**: {ros__parameters: {sensors: [a], sensor: 3}}", "sensor is 3; it must hold"),
+        ("/**: {ros__parameters: {sensors: [a], sensor: {a: 3}}}", "sensor.a is 3; it must hold"),
+        ("/**: [", "is not YAML: while parsing .* line 1, column 7"),
+    ],
+)
+def test_a_malformed_parameter_file_gets_one_sentence(tmp_path, text, sentence):
+    path = tmp_path / "vehicle.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=sentence) as raised:
+        load_config(path)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_parameter_file_changes_what_it_names_and_nothing_else(tmp_path):
+    path = tmp_path / "vehicle.yaml"
+    path.write_text("/**: {ros__parameters: {tracker: {confirm_hits: 5}}}")
+    assert load_config(path) == FusionConfig(tracker=TrackerConfig(confirm_hits=5))
+
+
+def test_a_missing_parameter_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="none.yaml: No such file"):
+        load_config(tmp_path / "none.yaml")
+
+
+def test_a_sensor_is_found_by_its_name_and_a_stranger_is_not():
+    config = FusionConfig()
+    assert config.sensor("front").kind == "camera"
+    with pytest.raises(ConfigError, match="no sensor is named 'rear'; known: .*'lidar'"):
+        config.sensor("rear")
 
 
 def test_whole_numbers_are_taken_for_floats():
