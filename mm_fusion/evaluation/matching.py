@@ -112,7 +112,7 @@ def _match_frame(
         order = order[found.labels[order] == label]
     distance = _distances(found, frame.truth)
     distance[:, ~wanted] = np.inf
-    near_ignored = (_distances(found, frame.ignored) <= distance_m).any(axis=1)
+    near_ignored = np.asarray((_distances(found, frame.ignored) <= distance_m).any(axis=1))
     rows = []
     for detection in order:
         nearest = int(distance[detection].argmin()) if distance.shape[1] else -1

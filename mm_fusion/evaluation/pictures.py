@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from mm_fusion.recordings.bag import BagRecording
     from mm_fusion.recordings.recording import Recording
 
-BEV_PX = 900
 OVERLAY_PX = 960
 
 
@@ -61,7 +60,6 @@ def draw_frame(
         radar_ray_ego=frame.radar_ray_ego,
         objects=objects,
         truth=truth,
-        size_px=BEV_PX,
         title=title,
     )
     views = [
@@ -148,9 +146,10 @@ def _find(source: Recording | BagRecording, config: FusionConfig, token: str | N
 
 
 def save_png(path: Path, rgb: UInt8) -> None:
-    """Write a picture (H, W, 3)."""
+    """Write a picture (H, W, 3), whatever the file's name ends in."""
+    _, coded = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
     path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    path.write_bytes(coded.tobytes())
 
 
 def _beside(left: UInt8, right: Sequence[UInt8]) -> UInt8:

@@ -46,16 +46,24 @@ ACKNOWLEDGE_S = 5.0
 class RawTopic(Protocol):
     """What a recording says of one topic."""
 
-    msgtype: str
-    qos: Sequence[Any]  # one of each publisher
+    @property
+    def msgtype(self) -> str:
+        """Name of the message type."""
+
+    @property
+    def qos(self) -> Sequence[Any]:
+        """Quality of service, one of each publisher."""
 
 
 class RawRecording(Protocol):
     """What can be played."""
 
-    topics: Mapping[str, RawTopic]
     start_ns: int
     end_ns: int
+
+    @property
+    def topics(self) -> Mapping[str, RawTopic]:
+        """What is said of each topic."""
 
     def raw(self, topics: Collection[str]) -> Iterable[tuple[str, int, bytes]]:
         """Yield topic, log time and serialized message, in the order of the log times."""

@@ -72,6 +72,9 @@ class TopView:
         return whole, np.asarray(((whole >= 0) & (whole < self.size_px)).all(axis=1))
 
 
+WHOLE = TopView(range_m=50.0, size_px=900)
+
+
 def draw_bev(
     *,
     points_ego: Float32 | Float64,
@@ -80,8 +83,7 @@ def draw_bev(
     radar_ray_ego: Float32 | Float64,
     objects: Objects,
     truth: Objects | None = None,
-    range_m: float = 50.0,
-    size_px: int = 900,
+    view: TopView = WHOLE,
     title: str = "",
 ) -> UInt8:
     """Draw one frame from above.
@@ -93,15 +95,13 @@ def draw_bev(
         radar_ray_ego: (M, 3) unit vectors from the radar to each return.
         objects: boxes with heading, velocity (a second's way) and name.
         truth: boxes drawn as thin white lines.
-        range_m: half the width of the picture.
-        size_px: width and height of the picture.
+        view: how far the picture reaches, and its size.
         title: a line at the top.
 
     Returns:
-        (size_px, size_px, 3) u1 RGB
+        (view.size_px, view.size_px, 3) u1 RGB
     """
-    view = TopView(range_m=range_m, size_px=size_px)
-    canvas = np.full((size_px, size_px, 3), BACKGROUND, np.uint8)
+    canvas = np.full((view.size_px, view.size_px, 3), BACKGROUND, np.uint8)
     _draw_rings(canvas, view)
     _draw_cloud(canvas, view, points_ego)
     _draw_radar(canvas, view, radar_ego, radial_speed_mps, radar_ray_ego)

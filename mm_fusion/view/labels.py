@@ -34,7 +34,7 @@ def draw_label(
     Draws into `canvas` (H, W, 3) u1, which the callers own.
     """
     (width, height), below = cv2.getTextSize(text, FONT, scale, 1)
-    left = int(np.clip(at_px[0], 0, max(canvas.shape[1] - width - 4, 0)))
+    left = int(np.clip(at_px[0], 0, max(canvas.shape[1] - width - 5, 0)))
     bottom = int(np.clip(at_px[1], height + below + 2, canvas.shape[0] - 1))
     cv2.rectangle(
         canvas, (left, bottom - height - below - 2), (left + width + 4, bottom), color, cv2.FILLED

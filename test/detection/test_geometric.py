@@ -278,3 +278,13 @@ def test_a_frame_is_not_changed():
     before = replace(given, points_ego=given.points_ego.copy())
     GeometricDetector(GeometricConfig()).detect(given)
     assert_allclose(given.points_ego, before.points_ego)
+
+
+def test_a_wall_that_goes_on_above_the_ceiling_is_scenery():
+    # 3 m wide and 6 m high, facing us; no road user is as high
+    wall = [12.0, 4.0, 3.0, 0.3, 3.0, 6.0, 0.0]
+    points = scene(wall, car(10.0, -4.0))
+    users, everything = detect(points), detect(points, scenery=True)
+    assert [CLASSES[k] for k in users.labels] == ["car"]
+    assert len(everything) > len(users)
+    assert np.hypot(*(everything.centers_ego[:, :2] - (11.85, 4.0)).T).min() < 1.0

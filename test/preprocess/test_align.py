@@ -127,7 +127,7 @@ def test_what_stands_still_has_no_speed_over_ground_wherever_the_radar_sits():
         {"radar": sweep(posts, -rays @ [10, 2, 0])}, place("radar", where=(4.0, 0, 0)), vehicle
     )
     assert_allclose(ego.radial_speed_mps, 0, atol=1e-5)
-    assert_allclose(ego.radar_ego, posts + [4, 0, 0])
+    assert_allclose(ego.radar_ego - posts, np.tile([4, 0, 0], (3, 1)))
 
 
 def test_a_car_that_approaches_at_30_degrees_by_hand():

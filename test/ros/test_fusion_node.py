@@ -257,8 +257,8 @@ def test_reset_forgets_tracks_and_says_so(start, placed):
     start(LIDAR_ALONE)
     lidar = V.Lidar(placed)
     placed.until(lambda: placed.objects and list(placed.objects.values())[-1].objects, each=lidar)
+    placed.until(lambda: any(m.ns == "labels" for array in placed.markers for m in array.markers))
     assert placed.markers[0].markers[0].action == Marker.DELETEALL
-    assert any(m.ns == "labels" for array in placed.markers for m in array.markers)
     before = {bytes(o.object_id.uuid) for a in placed.objects.values() for o in a.objects}
     answer = placed.reset()
     assert answer.success, answer.message

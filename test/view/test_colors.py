@@ -1,0 +1,52 @@
+# Copyright 2026 The mm_fusion authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Colours mean the same in every picture."""
+
+import numpy as np
+import pytest
+
+from mm_fusion.records import CLASSES
+from mm_fusion.view.colors import CLASS_COLORS, RAMP_RGB, class_color, ramp
+
+
+def test_every_class_has_a_colour_of_its_own():
+    assert list(CLASS_COLORS) == list(CLASSES)
+    assert len(set(CLASS_COLORS.values())) == len(CLASSES)
+
+
+@pytest.mark.parametrize("label", [-1, len(CLASSES), 99])
+def test_a_label_that_means_nothing_is_grey(label):
+    assert class_color(label) == CLASS_COLORS["unknown"]
+    red, green, blue = class_color(label)
+    assert red == green == blue
+
+
+def test_the_ramp_goes_from_blue_to_red():
+    low, high = ramp(np.array([0.0, 0.8]), 0.0, 1.0).astype(int)
+    assert low[2] > low[0]
+    assert high[0] > high[2]
+
+
+def test_beyond_the_ends_the_colour_stays():
+    colors = ramp(np.array([-5.0, 0.0, 10.0, 500.0]), 0.0, 10.0)
+    assert (colors[0] == colors[1]).all()
+    assert (colors[2] == colors[3]).all()
+    assert (colors[0] == RAMP_RGB[0]).all()
+    assert (colors[3] == RAMP_RGB[255]).all()
+
+
+def test_a_ramp_may_run_backwards():
+    values = np.array([2.0, 5.0, 8.0])
+    assert (ramp(values, 10.0, 0.0) == ramp(10 - values, 0.0, 10.0)).all()
