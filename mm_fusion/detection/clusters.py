@@ -134,12 +134,13 @@ def _celled(xy: Float32, height: Float32, config: GeometricConfig) -> tuple[Int6
     side = 2 * int(np.ceil(config.range_m / fine_m)) + 2 * FINER
     x, y = (np.floor(a / fine_m).astype(np.int32) + side // 2 for a in xy.T)
     key = x * side + y
-    counts = np.bincount(key)
-    occupied = np.flatnonzero(counts)
-    row = np.zeros(len(counts), np.int32)
+    taken = np.zeros(side * side, np.bool_)  # a table is faster than sorting
+    taken[key] = True
+    occupied = np.flatnonzero(taken)
+    row = np.zeros(side * side, np.int32)
     row[occupied] = np.arange(len(occupied))
     row = row[key]
-    points = counts[occupied]
+    points = np.bincount(row, minlength=len(occupied))
     low, high = np.full(len(occupied), np.inf), np.full(len(occupied), -np.inf)
     np.minimum.at(low, row, height.astype(np.float64))
     np.maximum.at(high, row, height.astype(np.float64))

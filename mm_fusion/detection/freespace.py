@@ -92,4 +92,5 @@ def look(
 def azimuth_of(offset: Float64 | Float32) -> Int64:
     """Return the bin of the azimuth of offsets (..., 2) from the viewpoint."""
     turn = np.arctan2(offset[..., 1], offset[..., 0]) * (AZIMUTHS / (2 * np.pi))
-    return np.floor(turn).astype(np.int64) % AZIMUTHS
+    number = np.floor(turn).astype(np.int64)  # from -AZIMUTHS / 2 to AZIMUTHS / 2, both included
+    return np.where(number < 0, number + AZIMUTHS, number)

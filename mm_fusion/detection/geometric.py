@@ -58,14 +58,14 @@ class GeometricDetector:
         config = self._config
         x, y = np.abs(points[:, 0]), np.abs(points[:, 1])
         own = (x < config.vehicle_length_m / 2) & (y < config.vehicle_width_m / 2)
-        return np.asarray(points[~own & (x * x + y * y < config.range_m**2)])
+        return points.compress(~own & (x * x + y * y < config.range_m**2), axis=0)
 
     def _from_lidar(self, points: Float32, frame: EgoFrame, ground: Ground) -> Objects:
         config = self._config
         height = (points[:, 2] - ground.height(points[:, :2])).astype(np.float32)
         space = look(points, height, frame.viewpoint_ego, ground, config.range_m)
         stands = (height > config.ground_margin_m) & (height < config.ceiling_m)
-        grouped = clusters.cluster(points[stands, :2], height[stands], config)
+        grouped = clusters.cluster(points.compress(stands, axis=0)[:, :2], height[stands], config)
         if not len(grouped):
             return Objects.none()
         framed = rectangles.fit(grouped)

@@ -88,7 +88,7 @@ def find_ground(points_ego: Float32, config: GeometricConfig) -> Ground:
         empty = np.zeros((count, count), np.float32)
         return Ground(plane=np.zeros(3), rise=empty, cell_m=cell_m, range_m=range_m)
     flat, inside = _cells(points_ego, range_m, cell_m, count)
-    x, y, z = points_ego[inside].T
+    x, y, z = points_ego.compress(inside, axis=0).T
     flat = flat[inside]
     plane = _plane(_lowest(flat, z, count), config)
     a, b, c = plane.astype(np.float32)

@@ -16,16 +16,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 import numpy as np
 from builtin_interfaces.msg import Duration
-from geometry_msgs.msg import Point, Vector3
+from geometry_msgs.msg import Point, Pose, Vector3
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from mm_fusion.records import CLASSES, Objects
-from mm_fusion.ros.object_messages import box_pose, box_size
+from mm_fusion.records import CLASSES, Float64, Objects
+from mm_fusion.ros.object_messages import box_poses, box_sizes
 from mm_fusion.view.colors import class_color
 
 LIFETIME_S = 0.5  # a marker nobody renews disappears by itself
@@ -52,50 +52,49 @@ class ObjectMarkers:
         return MarkerArray(markers=removed + markers)
 
 
-def _track_markers(tracks: Objects, header: Header) -> Iterable[Marker]:
+def _track_markers(tracks: Objects, header: Header) -> Iterator[Marker]:
     speeds = np.linalg.norm(tracks.velocities_ego, axis=1)  # NaN where unknown
-    for row in range(len(tracks)):
-        number = tracks.ids[row].item() & 0x7FFFFFFF
-        color = _color(tracks.labels[row].item(), 0.55)
-        yield _box(tracks, row, header, (BOXES, number), color)
-        if speeds[row] > SLOWEST_ARROW_MPS:
-            yield _arrow(tracks, row, header, number)
-        yield _word(tracks, row, header, number, speeds[row])
+    columns = (box_poses(tracks), box_sizes(tracks), tracks.labels.tolist(), tracks.ids.tolist())
+    for row, (pose, size, label, ident) in enumerate(zip(*columns, strict=True)):
+        number, moves = ident & 0x7FFFFFFF, speeds[row] > SLOWEST_ARROW_MPS
+        yield _box(pose, size, header, (BOXES, number), _color(label, 0.55))
+        if moves:
+            yield _arrow(pose.position, tracks.velocities_ego[row], header, number)
+        words = f"{CLASSES[label]} {ident}" + (f" {speeds[row]:.1f} m/s" if moves else "")
+        yield _word(pose.position, size.z, words, header, number)
 
 
-def _detection_markers(detections: Objects, header: Header) -> Iterable[Marker]:
-    for row in range(len(detections)):
-        yield _box(detections, row, header, (DETECTIONS, row), _color(-1, 0.2))
+def _detection_markers(detections: Objects, header: Header) -> Iterator[Marker]:
+    color = _color(-1, 0.2)
+    boxes = zip(box_poses(detections), box_sizes(detections), strict=True)
+    for row, (pose, size) in enumerate(boxes):
+        yield _box(pose, size, header, (DETECTIONS, row), color)
 
 
 def _box(
-    objects: Objects, row: int, header: Header, name: tuple[str, int], color: ColorRGBA
+    pose: Pose, size: Vector3, header: Header, name: tuple[str, int], color: ColorRGBA
 ) -> Marker:
     marker = _marker(header, *name, Marker.CUBE, color)
-    marker.pose = box_pose(objects, row)
-    marker.scale = box_size(objects, row)
+    marker.pose, marker.scale = pose, size
     return marker
 
 
-def _arrow(tracks: Objects, row: int, header: Header, number: int) -> Marker:
+def _arrow(start: Point, velocity_mps: Float64, header: Header, number: int) -> Marker:
     marker = _marker(header, ARROWS, number, Marker.ARROW, ColorRGBA(r=1.0, g=1.0, b=1.0, a=0.9))
-    x, y, z = tracks.centers_ego[row].tolist()
-    ahead_x, ahead_y = (tracks.velocities_ego[row] * ARROW_S).tolist()
-    marker.points = [Point(x=x, y=y, z=z), Point(x=x + ahead_x, y=y + ahead_y, z=z)]
+    ahead_x, ahead_y = (velocity_mps * ARROW_S).tolist()
+    marker.points = [start, Point(x=start.x + ahead_x, y=start.y + ahead_y, z=start.z)]
     marker.scale = Vector3(x=0.15, y=0.35, z=0.4)  # shaft, head, head's length
     return marker
 
 
-def _word(tracks: Objects, row: int, header: Header, number: int, speed_mps: float) -> Marker:
+def _word(center: Point, height_m: float, words: str, header: Header, number: int) -> Marker:
     marker = _marker(
         header, WORDS, number, Marker.TEXT_VIEW_FACING, ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
     )
-    marker.pose = box_pose(tracks, row)
-    marker.pose.position.z += tracks.sizes_m[row, 2].item() / 2 + TEXT_HEIGHT_M
+    above = center.z + height_m / 2 + TEXT_HEIGHT_M
+    marker.pose.position = Point(x=center.x, y=center.y, z=above)
     marker.scale = Vector3(z=TEXT_HEIGHT_M)
-    marker.text = f"{CLASSES[tracks.labels[row]]} {tracks.ids[row]}"
-    if speed_mps > SLOWEST_ARROW_MPS:
-        marker.text += f" {speed_mps:.1f} m/s"
+    marker.text = words
     return marker
 
 

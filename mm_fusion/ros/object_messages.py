@@ -19,7 +19,6 @@ Axis letters: K objects.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -67,34 +66,41 @@ def pose_of(target_from_source: Float64) -> Pose:
     return Pose(position=Point(x=x, y=y, z=z), orientation=_quaternion(target_from_source))
 
 
-def box_pose(objects: Objects, row: int) -> Pose:
-    """Return the centre and the heading of one box."""
-    x, y, z = objects.centers_ego[row].tolist()
-    half_rad = objects.yaws_rad[row].item() / 2
-    turned = Quaternion(z=math.sin(half_rad), w=math.cos(half_rad))
-    return Pose(position=Point(x=x, y=y, z=z), orientation=turned)
+def box_poses(objects: Objects) -> list[Pose]:
+    """Return the centre and the heading of each box."""
+    columns = (*objects.centers_ego.T, np.sin(objects.yaws_rad / 2), np.cos(objects.yaws_rad / 2))
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return [
+        Pose(position=Point(x=x, y=y, z=z), orientation=Quaternion(z=sine, w=cosine))
+        for x, y, z, sine, cosine in rows
+    ]
 
 
-def box_size(objects: Objects, row: int) -> Vector3:
-    """Return length, width, height as x, y, z."""
-    length, width, height = objects.sizes_m[row].tolist()
-    return Vector3(x=length, y=width, z=height)
+def box_sizes(objects: Objects) -> list[Vector3]:
+    """Return length, width, height of each box as x, y, z."""
+    return [Vector3(x=x, y=y, z=z) for x, y, z in objects.sizes_m.tolist()]
 
 
 def detections_message(objects: Objects, header: Header) -> Detection3DArray:
     """Make the array of vision_msgs; ids are empty where nothing is tracked."""
     array = Detection3DArray(header=header)
-    for row in range(len(objects)):
-        detection = Detection3D(header=header)
+    columns = (
+        box_poses(objects),
+        box_sizes(objects),
+        _pose_covariances(objects),
+        objects.labels.tolist(),
+        objects.scores.tolist(),
+        objects.ids.tolist(),
+    )
+    for pose, size, covariance, label, score, number in zip(*columns, strict=True):
         result = ObjectHypothesisWithPose()
-        result.hypothesis.class_id = CLASSES[objects.labels[row]]
-        result.hypothesis.score = objects.scores[row].item()
-        result.pose.pose = detection.bbox.center = box_pose(objects, row)
-        result.pose.covariance = _pose_covariance(objects.covariances[row])
-        detection.results = [result]
-        detection.bbox.size = box_size(objects, row)
-        tracked = objects.ids[row] != UNTRACKED
-        detection.id = str(objects.ids[row]) if tracked else ""
+        result.hypothesis.class_id = CLASSES[label]
+        result.hypothesis.score = score
+        result.pose.pose = pose
+        result.pose.covariance = covariance
+        detection = Detection3D(header=header, results=[result])
+        detection.bbox.center, detection.bbox.size = pose, size
+        detection.id = str(number) if number != UNTRACKED else ""
         array.detections.append(detection)
     return array
 
@@ -108,55 +114,77 @@ def tracked_objects_message(objects: Objects, header: Header, session: bytes) ->
         session: 8 bytes that begin every object's UUID; its id follows, most significant first.
     """
     array = TrackedObjects(header=header)
-    array.objects = [_tracked_object(objects, row, session) for row in range(len(objects))]
+    columns = (
+        _kinematics(objects),
+        box_sizes(objects),
+        objects.labels.tolist(),
+        objects.scores.tolist(),
+        objects.ids.tolist(),
+    )
+    for kinematics, size, label, score, number in zip(*columns, strict=True):
+        named = ObjectClassification(label=_AUTOWARE_LABELS[CLASSES[label]], probability=score)
+        identity = session + number.to_bytes(8, "big", signed=True)
+        tracked = TrackedObject(
+            object_id=UUID(uuid=np.frombuffer(identity, np.uint8)),
+            existence_probability=score,
+            classification=[named],
+            kinematics=kinematics,
+            shape=Shape(type=Shape.BOUNDING_BOX, dimensions=size),
+        )
+        array.objects.append(tracked)
     return array
 
 
-def _tracked_object(objects: Objects, row: int, session: bytes) -> TrackedObject:
-    score = objects.scores[row].item()
-    label = _AUTOWARE_LABELS[CLASSES[objects.labels[row]]]
-    identity = session + objects.ids[row].item().to_bytes(8, "big", signed=True)
-    return TrackedObject(
-        object_id=UUID(uuid=np.frombuffer(identity, np.uint8)),
-        existence_probability=score,
-        classification=[ObjectClassification(label=label, probability=score)],
-        kinematics=_kinematics(objects, row),
-        shape=Shape(type=Shape.BOUNDING_BOX, dimensions=box_size(objects, row)),
+def _kinematics(objects: Objects) -> list[TrackedObjectKinematics]:
+    """Say where each object is and how it moves, in its own axes as REP-103 has them."""
+    speeds = np.linalg.norm(objects.velocities_ego, axis=1)  # NaN, which compares False, if unknown
+    velocities, twist_covariances = _twists(objects)
+    columns = (
+        box_poses(objects),
+        _pose_covariances(objects),
+        velocities.tolist(),
+        twist_covariances,
+        (speeds < STATIONARY_MPS).tolist(),
+        (speeds > HEADED_MPS).tolist(),
     )
+    made = []
+    for pose, covariance, (along, across), twist_covariance, still, headed in zip(
+        *columns, strict=True
+    ):
+        kinematics = TrackedObjectKinematics(is_stationary=still)
+        kinematics.pose_with_covariance.pose = pose
+        kinematics.pose_with_covariance.covariance = covariance
+        twist = kinematics.twist_with_covariance
+        twist.twist.linear.x, twist.twist.linear.y = along, across
+        twist.covariance = twist_covariance
+        kinematics.orientation_availability = (
+            TrackedObjectKinematics.AVAILABLE if headed else TrackedObjectKinematics.SIGN_UNKNOWN
+        )
+        made.append(kinematics)
+    return made
 
 
-def _kinematics(objects: Objects, row: int) -> TrackedObjectKinematics:
-    kinematics = TrackedObjectKinematics()
-    kinematics.pose_with_covariance.pose = box_pose(objects, row)
-    covariance = objects.covariances[row]  # (4, 4) x, y, vx, vy
-    kinematics.pose_with_covariance.covariance = _pose_covariance(covariance)
-    velocity = objects.velocities_ego[row]
-    known = bool(np.isfinite(velocity).all())
-    twist = kinematics.twist_with_covariance
-    twist_covariance = np.diag([UNMEASURED] * 6)
-    if known:
-        cos, sin = math.cos(objects.yaws_rad[row]), math.sin(objects.yaws_rad[row])
-        object_from_ego = np.array([[cos, sin], [-sin, cos]])
-        twist.twist.linear.x, twist.twist.linear.y = (object_from_ego @ velocity).tolist()
-        twist_covariance[:2, :2] = object_from_ego @ covariance[2:, 2:] @ object_from_ego.T
-    twist.covariance = twist_covariance.ravel()
-    speed = float(np.hypot(*velocity))  # NaN compares False
-    kinematics.is_stationary = speed < STATIONARY_MPS
-    kinematics.orientation_availability = (
-        TrackedObjectKinematics.AVAILABLE
-        if speed > HEADED_MPS
-        else TrackedObjectKinematics.SIGN_UNKNOWN
-    )
-    return kinematics
+def _twists(objects: Objects) -> tuple[Float64, Float64]:
+    """Return velocities (K, 2) in each object's own axes, 0 where unknown, and covariances."""
+    cos, sin = np.cos(objects.yaws_rad), np.sin(objects.yaws_rad)
+    object_from_ego = np.stack([np.stack([cos, sin], 1), np.stack([-sin, cos], 1)], 1)  # (K, 2, 2)
+    velocities = np.einsum("kij,kj->ki", object_from_ego, objects.velocities_ego)
+    known = np.isfinite(velocities).all(axis=1)
+    covariances = np.zeros((len(objects), 6, 6))
+    covariances[:] = np.eye(6) * UNMEASURED
+    turned = object_from_ego @ objects.covariances[:, 2:, 2:] @ object_from_ego.transpose(0, 2, 1)
+    covariances[known, :2, :2] = turned[known]
+    velocities[~known] = 0.0
+    return velocities, covariances.reshape(-1, 36)
 
 
-def _pose_covariance(covariance: Float64) -> Float64:
-    """Spread (4, 4) x, y, vx, vy into (36,) x, y, z, roll, pitch, yaw."""
-    spread = np.diag(
-        [0, 0, HEIGHT_VARIANCE_M2, TILT_VARIANCE_RAD2, TILT_VARIANCE_RAD2, YAW_VARIANCE_RAD2]
-    )
-    spread[:2, :2] = covariance[:2, :2]
-    return np.asarray(spread.ravel(), np.float64)
+def _pose_covariances(objects: Objects) -> Float64:
+    """Spread (K, 4, 4) of x, y, vx, vy into (K, 36) of x, y, z, roll, pitch, yaw."""
+    others = [HEIGHT_VARIANCE_M2, TILT_VARIANCE_RAD2, TILT_VARIANCE_RAD2, YAW_VARIANCE_RAD2]
+    spread = np.zeros((len(objects), 6, 6))
+    spread[:, :2, :2] = objects.covariances[:, :2, :2]
+    spread[:, [2, 3, 4, 5], [2, 3, 4, 5]] = others
+    return spread.reshape(-1, 36)
 
 
 def odometry_message(
