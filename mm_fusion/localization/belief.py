@@ -26,11 +26,13 @@ import numpy as np
 
 from mm_fusion.config import LocalizerConfig
 from mm_fusion.localization import measurements as measure
-from mm_fusion.localization.eskf import A, F, G, P, State, U, believed, predicted
+from mm_fusion.localization.eskf import SIZE, A, F, G, P, S, State, U, believed, predicted
 from mm_fusion.localization.heading import Seen
 from mm_fusion.records import Float64
 
+SPEED_STD_MPS = 20.0  # of a vehicle nothing is known of
 FORCE_BIAS_STD_MPS2 = 0.3  # of an uncalibrated unit
+WHEEL_SCALE_STD = 0.02  # of tyres more or less worn and filled
 SILENCE_NS = 300_000_000  # an IMU without a sample for this long is not there
 SPEED_NS = 500_000_000  # a speed measured within this needs no help
 PSEUDO_NS = 100_000_000  # between two corrections by what wheels cannot do
@@ -71,6 +73,17 @@ Event = Position | Inertial | Velocity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rejected:
+    """A run of rejected fixes that a vehicle could have driven through."""
+
+    since_ns: int
+    residual_map: Float64  # (3,) m, how far the first of them was off
+    newest_ns: int
+    antenna_map: Float64  # (3,) m, the newest
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Belief:
     """The filter's state, and what else must be remembered to go on from it."""
 
@@ -80,13 +93,12 @@ class Belief:
     imu_ns: int | None = None
     speed_ns: int | None = None  # when a velocity was last measured
     fix_ns: int | None = None  # when a fix was last used
-    slip_ns: int = 0
+    slip_ns: int = 0  # when sideways motion was last measured, or taken to be none
     level_ns: int = 0
     orientation_ns: int = 0
-    relocated_ns: int | None = None
     fixes: tuple[Seen, ...] = ()  # while the heading is unknown
-    rejected: tuple[tuple[int, Float64], ...] = ()  # stamps and residuals of a run of them
-    outcome: str = ""  # what became of the last thing heard
+    rejected: Rejected | None = None  # a run of fixes that agree with one another
+    outcome: str = ""  # what became of the last thing heard, as `LocalizerStats` counts it
     broke: bool = False  # the last thing heard moved the vehicle by decree
 
     @property
@@ -97,12 +109,13 @@ class Belief:
 
 def beginning(stamp_ns: int) -> Belief:
     """Believe in the origin, heading along x, at an unknown speed."""
-    variances = np.zeros(15)
+    variances = np.zeros(SIZE)
     variances[P] = 1e-6
-    variances[U] = 5.0**2, 1.0, 1.0
+    variances[U] = SPEED_STD_MPS**2, 1.0, 1.0
     variances[A] = 0.1**2, 0.1**2, 1e-6
     variances[G] = 1e-8, 1e-8, 0.2**2
     variances[F] = FORCE_BIAS_STD_MPS2**2
+    variances[S] = WHEEL_SCALE_STD**2
     return Belief(state=State(stamp_ns=stamp_ns, covariance=np.diag(variances)))
 
 
@@ -121,13 +134,21 @@ def imu_or_not(belief: Belief, stamp_ns: int) -> State:
     return replace(state, gyro=None, force=None, gyro_bias=bias)
 
 
-def moved(belief: Belief, stamp_ns: int, config: LocalizerConfig) -> Belief:
-    """Predict, and correct by what roads and wheels do where nothing measures it."""
-    state = at(belief, stamp_ns, config)
+def moved(
+    belief: Belief, stamp_ns: int, config: LocalizerConfig, state: State | None = None
+) -> Belief:
+    """Predict, and correct by what roads and wheels do where nothing measures it.
+
+    Args:
+        belief: what is believed, of an earlier stamp.
+        stamp_ns: the stamp to go to.
+        config: the noise.
+        state: what to go on from instead of the belief's own.
+    """
+    state = predicted(state or imu_or_not(belief, stamp_ns), stamp_ns, config)
     slip_ns, level_ns = belief.slip_ns, belief.level_ns
-    unmeasured = belief.speed_ns is None or stamp_ns - belief.speed_ns > SPEED_NS
-    if config.slip_std_mps and unmeasured and stamp_ns - slip_ns >= PSEUDO_NS:
+    if config.slip_std_mps and stamp_ns - slip_ns >= PSEUDO_NS:
         state, slip_ns = measure.without_slip(state, config.slip_std_mps), stamp_ns
     if state.force is None and stamp_ns - level_ns >= LEVEL_NS:
         state, level_ns = measure.levelled(state), stamp_ns
-    return replace(belief, state=state, slip_ns=slip_ns, level_ns=level_ns)
+    return replace(belief, state=state, slip_ns=slip_ns, level_ns=level_ns, broke=False)

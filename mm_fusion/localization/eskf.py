@@ -21,9 +21,10 @@ held in the vehicle's axes, where a speedometer reads it and a wheel does not sl
 the turning of the axes enter its rate, and the sensors' noise is white with a spectral density of
 variance times sampling period.
 
-Error state, 15: position (map, m), velocity (ego, m/s), angle (ego, rad), gyroscope bias (rad/s),
-accelerometer bias (m/s^2). Where no gyroscope is, it is taken to read 0 with the whole turn rate
-as its bias; the bias about z then wanders as turn rates do, and the state still fits.
+Error state, 16: position (map, m), velocity (ego, m/s), angle (ego, rad), gyroscope bias (rad/s),
+accelerometer bias (m/s^2), scale of the wheels (tyres wear: they read too much by this share).
+Where no gyroscope is, it is taken to read 0 with the whole turn rate as its bias; the bias about z
+then wanders as turn rates do, and the state still fits.
 """
 
 from __future__ import annotations
@@ -35,16 +36,24 @@ import numpy as np
 
 from mm_fusion.config import LocalizerConfig
 from mm_fusion.geometry.rigid import compose
+from mm_fusion.localization.rotations import EYE3, cross, orthogonal, turned
 from mm_fusion.records import NS_PER_S, Float64
 
 GRAVITY_MAP = np.array([0.0, 0.0, -9.80665])  # m/s^2; the standard value, its variation is bias
+SIZE = 16
 P, U, A, G, F = (slice(i, i + 3) for i in range(0, 15, 3))  # rows of the error state
-STEP_S = 0.1  # longest step of the discretisation
+S = slice(15, SIZE)
+STEP_NS = 100_000_000  # longest step of the discretisation
 STEPS = 200  # most of them at once; longer gaps take longer steps
 TURN_MEMORY_S = 3.0  # how long a turn lasts where nothing measures it
 TURNING_SPEED_MPS = 5.0  # from here on a car may turn as hard as it likes; at rest it cannot
 TILT_DENSITY = 0.02  # rad/sqrt(s), of the road's slope where no gyroscope feels it
-EYE = np.eye(15)
+SCALE_DENSITY = 1e-4  # 1/sqrt(s), of the wheels
+EYE = np.eye(SIZE)
+
+
+def _zeros() -> Float64:
+    return np.zeros(3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,19 +61,19 @@ class State:
     """What is believed at one stamp; arrays are never changed in place."""
 
     stamp_ns: int
-    position_map: Float64 = field(default_factory=lambda: np.zeros(3))
-    linear_ego: Float64 = field(default_factory=lambda: np.zeros(3))
+    position_map: Float64 = field(default_factory=_zeros)
+    linear_ego: Float64 = field(default_factory=_zeros)
     map_from_ego: Float64 = field(default_factory=lambda: np.eye(3))  # (3, 3)
-    gyro_bias: Float64 = field(default_factory=lambda: np.zeros(3))
-    force_bias: Float64 = field(default_factory=lambda: np.zeros(3))
-    covariance: Float64 = field(default_factory=lambda: np.zeros((15, 15)))
+    gyro_bias: Float64 = field(default_factory=_zeros)
+    force_bias: Float64 = field(default_factory=_zeros)
+    wheel_scale: float = 0.0
+    covariance: Float64 = field(default_factory=lambda: np.zeros((SIZE, SIZE)))
     gyro: Float64 | None = None  # (3,) rad/s, newest reading in the axes of ego
     force: Float64 | None = None  # (3,) m/s^2, the same of the accelerometer at the ego origin
     imu_period_s: float = 0.01
     held: bool = False  # position waits for the heading: it cannot be moved without
-    way_m: Float64 = field(
-        default_factory=lambda: np.zeros(3)
-    )  # (3,) dead reckoned since the start, in the map's axes if it is oriented
+    # (3,) m dead reckoned since the start, in the map's axes if it is oriented
+    way_m: Float64 = field(default_factory=_zeros)
 
     @property
     def turn_ego(self) -> Float64:
@@ -77,95 +86,75 @@ def matrix_of(state: State) -> Float64:
     return compose(state.map_from_ego, state.position_map)
 
 
-def cross(v: Float64) -> Float64:
-    """Return the (3, 3) matrix of the cross product with `v`; the quick one for single vectors."""
-    x, y, z = v.tolist()
-    return np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-
-
-def turned(vector_rad: Float64) -> tuple[Float64, Float64]:
-    """Return the rotation (3, 3) of a rotation vector, and the mean rotation on the way to it.
-
-    Rodrigues' formula and its integral (Sola, equations of section 2.3 and appendix A).
-    """
-    k = cross(vector_rad)
-    square = k @ k
-    angle = math.sqrt(-0.5 * float(square.trace()))
-    if angle < 1e-5:
-        sine, versine, rest = 1.0, 0.5, 1 / 6
-    else:
-        sine = math.sin(angle) / angle
-        versine = (1 - math.cos(angle)) / angle**2
-        rest = (1 - sine) / angle**2
-    eye = np.eye(3)
-    return eye + sine * k + versine * square, eye + versine * k + rest * square
-
-
 def predicted(state: State, stamp_ns: int, config: LocalizerConfig) -> State:
     """Move a state to another stamp; an earlier one is reached without growing more certain."""
-    total_s = (stamp_ns - state.stamp_ns) / NS_PER_S
-    steps = min(STEPS, max(1, math.ceil(abs(total_s) / STEP_S)))
-    for _ in range(steps if total_s else 0):
-        state = _step(state, total_s / steps, config)
-    return replace(state, stamp_ns=stamp_ns)
+    begin_ns, total_ns = state.stamp_ns, stamp_ns - state.stamp_ns
+    steps = min(STEPS, math.ceil(abs(total_ns) / STEP_NS))
+    for k in range(1, steps + 1):
+        state = _stepped(state, begin_ns + total_ns * k // steps, config)
+    return state
 
 
-def _step(state: State, dt: float, config: LocalizerConfig) -> State:
-    turn = state.turn_ego
-    rotation, mean = turned(turn * dt)
-    r, u = state.map_from_ego, state.linear_ego
-    velocity_rate, tilt = _acceleration(state, turn)
-    way = r @ (mean @ u * dt + 0.5 * dt * dt * velocity_rate)
-    bias, memory = state.gyro_bias, 1.0
-    if state.gyro is None:
-        memory = math.exp(-abs(dt) / TURN_MEMORY_S)
-        bias = bias * memory
-    jacobian = _jacobian(state, turn, dt, memory, tilt)
-    noise = _noise(state, abs(dt), config)
+def _stepped(state: State, stamp_ns: int, config: LocalizerConfig) -> State:
+    dt, r = (stamp_ns - state.stamp_ns) / NS_PER_S, state.map_from_ego
+    rotation, mean = turned(state.turn_ego * dt)
+    if state.force is None:
+        way, linear, jacobian = _coasted(state, mean, dt)
+    else:
+        force = state.force - state.force_bias
+        way, linear, jacobian = _driven(state, force, rotation, mean, dt)
+    memory = math.exp(-abs(dt) / TURN_MEMORY_S) if state.gyro is None else 1.0
+    jacobian[A, A], jacobian[A, G] = rotation.T, -dt * mean.T
+    jacobian[G, G] = memory * EYE3
+    if state.held:
+        jacobian[P] = EYE[P]
+    covariance = jacobian @ state.covariance @ jacobian.T
+    covariance.flat[:: SIZE + 1] += _density(state, config) * abs(dt)
     return replace(
         state,
+        stamp_ns=stamp_ns,
         position_map=state.position_map if state.held else state.position_map + way,
-        linear_ego=u + velocity_rate * dt,
-        map_from_ego=_orthogonal(r @ rotation),
-        gyro_bias=bias,
-        covariance=jacobian @ state.covariance @ jacobian.T + noise,
+        linear_ego=linear,
+        map_from_ego=orthogonal(r @ rotation),
+        gyro_bias=state.gyro_bias * memory,
+        covariance=covariance,
         way_m=state.way_m + way,
     )
 
 
-def _acceleration(state: State, turn: Float64) -> tuple[Float64, Float64 | None]:
-    """Return the rate of the velocity in ego, and gravity in ego where it is felt."""
-    if state.force is None:
-        return np.zeros(3), None  # the speed holds, and turns with the vehicle
-    gravity = GRAVITY_MAP @ state.map_from_ego
-    return state.force - state.force_bias + gravity - cross(turn) @ state.linear_ego, gravity
+def _coasted(state: State, mean: Float64, dt: float) -> tuple[Float64, Float64, Float64]:
+    """Return way (map), velocity (ego) and Jacobian where the speed holds and turns with ego."""
+    r, u = state.map_from_ego, state.linear_ego
+    way_ego = mean @ u * dt
+    jacobian = EYE.copy()
+    jacobian[P, U] = r @ mean * dt
+    jacobian[P, A] = -r @ cross(way_ego)
+    jacobian[P, G] = r @ cross(u) * (0.5 * dt * dt)
+    return r @ way_ego, u, jacobian
 
 
-def _jacobian(
-    state: State, turn: Float64, dt: float, memory: float, gravity: Float64 | None
-) -> Float64:
-    """Linearise the step, to second order in dt."""
-    rates = np.zeros((15, 15))
-    velocity = cross(state.linear_ego)
-    if not state.held:
-        rates[P, U] = state.map_from_ego
-        rates[P, A] = -state.map_from_ego @ velocity
-    rates[A, A] = -cross(turn)
-    rates[A, G] = -np.eye(3)
-    if gravity is not None:
-        rates[U, U] = rates[A, A]
-        rates[U, A] = cross(gravity)
-        rates[U, G] = -velocity
-        rates[U, F] = -np.eye(3)
-    rates *= dt
-    jacobian = EYE + rates + 0.5 * rates @ rates
-    jacobian[G, G] = np.eye(3) * memory
-    return jacobian
+def _driven(
+    state: State, force: Float64, rotation: Float64, mean: Float64, dt: float
+) -> tuple[Float64, Float64, Float64]:
+    """Return the same where the force is felt: it turns with ego, gravity does not."""
+    r, u, back = state.map_from_ego, state.linear_ego, rotation.T
+    gravity = GRAVITY_MAP @ r
+    way_ego = u * dt + (0.5 * dt * dt) * force
+    linear = back @ (u + (gravity + mean @ force) * dt)
+    jacobian = EYE.copy()
+    jacobian[P, U] = r * dt
+    jacobian[P, A] = -r @ cross(way_ego)
+    jacobian[P, F] = r * (-0.5 * dt * dt)
+    jacobian[U, U] = back
+    jacobian[U, A] = back @ cross(gravity) * dt
+    jacobian[U, G] = back @ cross(force) * (0.5 * dt * dt) - cross(linear) @ mean.T * dt
+    jacobian[U, F] = back @ mean * -dt
+    return r @ way_ego + (0.5 * dt * dt) * GRAVITY_MAP, linear, jacobian
 
 
-def _noise(state: State, dt: float, config: LocalizerConfig) -> Float64:
-    """Return the covariance (15, 15) a step of `dt` s adds."""
-    density = np.zeros(15)
+def _density(state: State, config: LocalizerConfig) -> Float64:
+    """Return the variances (16,) that a second adds."""
+    density = np.zeros(SIZE)
     speed_mps = math.sqrt(float(state.linear_ego @ state.linear_ego))
     if state.held:  # it may have gone anywhere
         density[P] = speed_mps**2 + float(state.covariance[U, U].trace())
@@ -180,20 +169,14 @@ def _noise(state: State, dt: float, config: LocalizerConfig) -> Float64:
         density[A] = TILT_DENSITY**2, TILT_DENSITY**2, 1e-8
         share = min(1.0, speed_mps / TURNING_SPEED_MPS)
         density[G] = 0.0, 0.0, (config.turn_std_radps2 * share) ** 2
-    return np.diag(density * dt)
+    density[S] = SCALE_DENSITY**2
+    return density
 
 
-def _orthogonal(rotation: Float64) -> Float64:
-    """Take the rounding out of a rotation: one Newton step to the nearest true one."""
-    return np.asarray(1.5 * rotation - 0.5 * rotation @ rotation.T @ rotation)
-
-
-def surprise(
-    state: State, residual: Float64, jacobian: Float64, noise: Float64
-) -> tuple[float, Float64]:
-    """Return the squared Mahalanobis distance of a residual and its covariance."""
+def surprise(state: State, residual: Float64, jacobian: Float64, noise: Float64) -> float:
+    """Return the squared Mahalanobis distance of a residual."""
     covariance = jacobian @ state.covariance @ jacobian.T + noise
-    return float(residual @ np.linalg.solve(covariance, residual)), covariance
+    return float(residual @ np.linalg.solve(covariance, residual))
 
 
 def corrected(state: State, residual: Float64, jacobian: Float64, noise: Float64) -> State:
@@ -202,7 +185,7 @@ def corrected(state: State, residual: Float64, jacobian: Float64, noise: Float64
     Args:
         state: the belief before.
         residual: (M,) measured less expected.
-        jacobian: (M, 15) of the expectation by the error state.
+        jacobian: (M, 16) of the expectation by the error state.
         noise: (M, M) covariance of the measurement.
     """
     before = state.covariance
@@ -215,9 +198,10 @@ def corrected(state: State, residual: Float64, jacobian: Float64, noise: Float64
         state,
         position_map=state.position_map + error[P],
         linear_ego=state.linear_ego + error[U],
-        map_from_ego=_orthogonal(state.map_from_ego @ turned(error[A])[0]),
+        map_from_ego=orthogonal(state.map_from_ego @ turned(error[A])[0]),
         gyro_bias=state.gyro_bias + error[G],
         force_bias=state.force_bias + error[F],
+        wheel_scale=state.wheel_scale + float(error[15]),
         covariance=0.5 * (after + after.T),
     )
 

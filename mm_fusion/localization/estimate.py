@@ -24,7 +24,8 @@ from mm_fusion.localization.eskf import A, P, State, U, matrix_of
 from mm_fusion.records import EgoMotion, Float64
 from mm_fusion.shapes import check_shapes
 
-KNOWN_SPEED_STD_MPS = 1.0  # a velocity less certain than this is not known
+KNOWN_SPEED_STD_MPS = 1.0  # a velocity less certain than this is not known,
+KNOWN_SPEED_SHARE = 0.25  # unless it is certain to this share of itself
 ANY_HEADING_RAD2 = np.pi**2 / 3  # variance of a heading that may be any
 
 
@@ -94,8 +95,9 @@ def _pose_covariance(state: State) -> Float64:
 
 
 def _motion(state: State) -> EgoMotion:
-    spread = float(np.diag(state.covariance)[U][:2].max())
-    known = spread < KNOWN_SPEED_STD_MPS**2
+    spread_mps = float(np.sqrt(np.diag(state.covariance)[U][:2].max()))
+    speed_mps = float(np.linalg.norm(state.linear_ego))
+    known = spread_mps < max(KNOWN_SPEED_STD_MPS, KNOWN_SPEED_SHARE * speed_mps)
     return EgoMotion(
         linear_ego=state.linear_ego if known else np.zeros(3),
         angular_ego=state.turn_ego if known else np.zeros(3),

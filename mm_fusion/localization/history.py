@@ -19,10 +19,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import replace
 
-import numpy as np
-
 from mm_fusion.config import LocalizerConfig
-from mm_fusion.geometry.rigid import interpolate, invert
 from mm_fusion.localization.belief import (
     Belief,
     Event,
@@ -32,17 +29,15 @@ from mm_fusion.localization.belief import (
     beginning,
     moved,
 )
-from mm_fusion.localization.eskf import State, matrix_of
+from mm_fusion.localization.eskf import State
 from mm_fusion.localization.fixes import heard_position
 from mm_fusion.localization.inertial import heard_inertial, heard_velocity
+from mm_fusion.localization.rotations import turned, vector_of
 from mm_fusion.records import NS_PER_S, Float64
-
-_IDENTITY = np.eye(4)
 
 
 def heard(belief: Belief, event: Event, config: LocalizerConfig) -> Belief:
     """Return what is believed once an event, not older than the belief, is heard."""
-    belief = replace(belief, outcome="", broke=False)
     if isinstance(event, Inertial):
         return heard_inertial(belief, event, config)
     belief = moved(belief, event.stamp_ns, config)
@@ -67,11 +62,11 @@ class History:
         return self._beliefs[-1] if self._beliefs else None
 
     def hear(self, event: Event) -> str:
-        """Take an event, late ones too; return what became of it."""
+        """Take an event, late ones too; return what became of it, as `LocalizerStats` counts it."""
         if not self._stamps or event.stamp_ns >= self._stamps[-1]:
             self._append(event)
         elif event.stamp_ns <= self._stamps[0]:
-            return "too old"
+            return "too_old"
         else:
             place = bisect_right(self._stamps, event.stamp_ns)
             again = [event, *self._events[place:]]
@@ -83,13 +78,12 @@ class History:
             return outcome
         return self._beliefs[-1].outcome
 
-    def state_at(self, stamp_ns: int) -> State | None:
+    def state_at(self, stamp_ns: int) -> State:
         """Return the state at a stamp: between two beliefs the way from one to the other.
 
-        Before the oldest and after the newest it is predicted, `history_s` back at most.
+        Before the oldest and after the newest it is predicted, `history_s` back at most. Something
+        must have been heard.
         """
-        if not self._beliefs:
-            return None
         place = bisect_right(self._stamps, stamp_ns) - 1
         if place < 0:
             stamp_ns = max(stamp_ns, self._stamps[0] - self._span_ns)
@@ -117,16 +111,15 @@ class History:
         here = at(earlier, stamp_ns, self._config)
         there = at(earlier, later.stamp_ns, self._config)
         end = later.state
-        error = invert(matrix_of(there)) @ matrix_of(end)
-        pose = matrix_of(here) @ interpolate(_IDENTITY, error, share)
+        error = vector_of(there.map_from_ego.T @ end.map_from_ego)
 
         def mixed(a: Float64, b: Float64) -> Float64:
             return (1 - share) * a + share * b
 
         return replace(
             here,
-            position_map=pose[:3, 3],
-            map_from_ego=pose[:3, :3],
+            position_map=here.position_map + share * (end.position_map - there.position_map),
+            map_from_ego=here.map_from_ego @ turned(share * error)[0],
             linear_ego=here.linear_ego + share * (end.linear_ego - there.linear_ego),
             covariance=mixed(here.covariance, end.covariance),
             gyro=mixed(earlier.state.turn_ego, end.turn_ego) + here.gyro_bias,

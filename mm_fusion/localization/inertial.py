@@ -22,8 +22,9 @@ import numpy as np
 
 from mm_fusion.config import LocalizerConfig
 from mm_fusion.localization import measurements as measure
-from mm_fusion.localization.belief import Belief, Inertial, Velocity, imu_or_not, moved
+from mm_fusion.localization.belief import SPEED_NS, Belief, Inertial, Velocity, imu_or_not, moved
 from mm_fusion.localization.eskf import A, G, State, believed
+from mm_fusion.localization.rotations import about_z, level_from, yaw_of
 from mm_fusion.records import NS_PER_S, Float64
 
 ORIENTATION_NS = 1_000_000_000  # between two corrections by an IMU's own heading
@@ -43,11 +44,11 @@ def heard_inertial(belief: Belief, event: Inertial, config: LocalizerConfig) -> 
         state = _with_new_imu(belief, event.gyro, force)
     else:
         mean = replace(state, gyro=0.5 * (state.gyro + event.gyro), force=_mean(state.force, force))
-        belief = moved(replace(belief, state=mean), event.stamp_ns, config)
+        belief = moved(belief, event.stamp_ns, config, mean)
         step_s = (event.stamp_ns - (belief.imu_ns or 0)) / NS_PER_S
         period_s = state.imu_period_s + 0.1 * (step_s - state.imu_period_s)
         state = replace(belief.state, gyro=event.gyro, force=force, imu_period_s=period_s)
-    belief = replace(belief, state=state, imu_ns=event.stamp_ns, outcome="imu")
+    belief = replace(belief, state=state, imu_ns=event.stamp_ns, outcome="imu_samples")
     if event.map_from_ego is None or not belief.trusts_orientation:
         return belief
     return _heard_orientation(belief, event.map_from_ego, config)
@@ -62,9 +63,8 @@ def _with_new_imu(belief: Belief, gyro: Float64, force: Float64 | None) -> State
     state = replace(belief.state, gyro=gyro, force=force, gyro_bias=np.zeros(3))
     state = believed(state, G, np.full(3, GYRO_BIAS_STD_RADPS**2))
     if belief.imu_ns is None and force is not None and not belief.oriented:
-        yaw_rad = float(np.arctan2(state.map_from_ego[1, 0], state.map_from_ego[0, 0]))
-        state = replace(state, map_from_ego=measure.tilt_from_force(force))
-        state = measure.with_yaw(state, yaw_rad)
+        heading = about_z(yaw_of(state.map_from_ego))
+        state = replace(state, map_from_ego=heading @ level_from(force))
     return state
 
 
@@ -89,4 +89,11 @@ def heard_velocity(belief: Belief, event: Velocity) -> Belief:
     state = measure.with_turn(state, event.angular_ego)
     if abs(event.linear_ego[0]) < STOPPED_MPS:
         state = measure.stopped(state)
-    return replace(belief, state=state, speed_ns=event.stamp_ns, outcome="velocity")
+    forward, sideways, _ = np.isfinite(event.linear_ego).tolist()
+    return replace(
+        belief,
+        state=state,
+        speed_ns=event.stamp_ns if forward else belief.speed_ns,
+        slip_ns=event.stamp_ns + SPEED_NS if sideways else belief.slip_ns,
+        outcome="velocities",
+    )

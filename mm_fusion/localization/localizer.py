@@ -21,12 +21,12 @@ from collections.abc import Sequence
 from mm_fusion.calibration import Calibration
 from mm_fusion.config import LocalizerConfig, SensorConfig
 from mm_fusion.localization.belief import SILENCE_NS, Belief
+from mm_fusion.localization.clock import Elsewhere, Told
 from mm_fusion.localization.estimate import LocalizerStats, PoseEstimate, estimate_of, nowhere
 from mm_fusion.localization.history import History
 from mm_fusion.localization.intake import Intake
 from mm_fusion.records import NS_PER_S, ImuSample, MotionRecord
 
-STALE_RUN = 5  # records in a row older than the history: the clock went back
 OLD_FIX_S = 5.0  # from here on a user should know that the last fix is old
 PREDICT_S = 10.0  # farther ahead than this the pose is not moved
 
@@ -56,9 +56,9 @@ class Localizer:
 
     def _forget(self) -> None:
         self._history = History(self._config)
-        self._ahead: tuple[str, MotionRecord] | None = None  # far ahead of all, to be confirmed
-        self._stale = 0
-        self._imu: tuple[str, int] | None = None  # the IMU listened to, and its newest stamp
+        self._intake.rewind()
+        self._elsewhere = Elsewhere(round(self._config.history_s * NS_PER_S))
+        self._imu: Told | None = None  # the newest of the IMU listened to
 
     @property
     def datum(self) -> tuple[float, float, float] | None:
@@ -77,23 +77,16 @@ class Localizer:
 
     def observe(self, stream: str, record: MotionRecord) -> None:
         """Take one fix, inertial sample, velocity or odometry; late ones find their place."""
-        stamp_ns = self._intake.stamp_of(stream, record)
         if record.stamp_ns <= 0:
             self.stats.bad_stamps += 1
             return
+        told = Told(stream, record, self._intake.stamp_of(stream, record))
         newest = self._history.newest
-        reach_ns = round(self._config.history_s * NS_PER_S)
-        if newest is not None and stamp_ns > newest.stamp_ns + reach_ns:
-            self._take_ahead(stream, record, stamp_ns)
-            return
-        if newest is not None and stamp_ns < newest.stamp_ns - reach_ns:
-            self._take_stale(stream, record)
-            return
-        self._stale = 0
-        if self._ahead is not None:
-            self.stats.bad_stamps += 1
-            self._ahead = None
-        self._hear(stream, record, stamp_ns)
+        if newest is None or self._elsewhere.fits(told.stamp_ns, newest.stamp_ns):
+            self._drop_strays(newest)
+            self._hear(told)
+        else:
+            self._take_elsewhere(told, newest)
 
     def pose_at(self, stamp_ns: int) -> PoseEstimate:
         """Return the pose at a stamp: interpolated within the history, predicted after it."""
@@ -102,69 +95,59 @@ class Localizer:
             return nowhere(stamp_ns)
         latest_ns = newest.stamp_ns + round(PREDICT_S * NS_PER_S)
         state = self._history.state_at(min(stamp_ns, latest_ns))
-        if state is None:
-            return nowhere(stamp_ns)
-        return estimate_of(state, self._notes(newest, stamp_ns))
+        notes = self._notes(newest, stamp_ns)
+        if state.stamp_ns > stamp_ns:
+            early_s = (state.stamp_ns - stamp_ns) / NS_PER_S
+            notes = (*notes, f"the pose is of {early_s:.1f} s later: older ones are forgotten")
+        return estimate_of(state, notes)
 
-    def _take_ahead(self, stream: str, record: MotionRecord, stamp_ns: int) -> None:
-        """Believe in a leap ahead when the next record makes it, too: a gap, not a stray."""
-        held, self._ahead = self._ahead, (stream, record)
-        if held is None:
+    def _take_elsewhere(self, told: Told, newest: Belief) -> None:
+        """Keep what is of another time until it is clear whether it is the new time."""
+        if not self._elsewhere.follows(told, newest.stamp_ns):
+            self._drop_strays(newest)
+        self._elsewhere.run.append(told)
+        if not self._elsewhere.believed(newest.stamp_ns):
             return
-        if stamp_ns < self._intake.stamp_of(*held) - round(self._config.history_s * NS_PER_S):
-            self.stats.bad_stamps += 1
-            return
-        self._ahead = None
-        self._hear(*held, self._intake.stamp_of(*held))
-        self.observe(stream, record)
+        run, self._elsewhere.run = self._elsewhere.run, []
+        if told.stamp_ns < newest.stamp_ns:
+            self.stats.resets += 1
+            self._forget()
+        for one in run:
+            self._hear(one)
 
-    def _take_stale(self, stream: str, record: MotionRecord) -> None:
-        """Drop what is too old; when nothing else comes the clock has gone back: begin anew."""
-        self._stale += 1
-        if self._stale < STALE_RUN:
-            self.stats.too_old += 1
-            return
-        self.stats.resets += 1
-        self._forget()
-        self.observe(stream, record)
+    def _drop_strays(self, newest: Belief | None) -> None:
+        for told in self._elsewhere.run:
+            if newest is None or told.stamp_ns > newest.stamp_ns:
+                self.stats.bad_stamps += 1
+            else:
+                self.stats.too_old += 1
+        self._elsewhere.run = []
 
-    def _hear(self, stream: str, record: MotionRecord, stamp_ns: int) -> None:
-        if isinstance(record, ImuSample) and not self._listens_to(stream, stamp_ns):
+    def _hear(self, told: Told) -> None:
+        self._elsewhere.streams.add(told.stream)
+        if isinstance(told.record, ImuSample) and not self._listens_to(told):
             self.stats.ignored += 1
             return
-        event = self._intake.event_of(stream, record)
+        event = self._intake.event_of(told.stream, told.record)
         if event is None:
             self.stats.invalid += 1
             return
         newest = self._history.newest
         if newest is not None and event.stamp_ns < newest.stamp_ns:
             self.stats.out_of_order += 1
-        self._count(self._history.hear(event))
+        outcome = self._history.hear(event)
+        setattr(self.stats, outcome, getattr(self.stats, outcome) + 1)
 
-    def _listens_to(self, stream: str, stamp_ns: int) -> bool:
+    def _listens_to(self, told: Told) -> bool:
         """Listen to one IMU; to another only once that has fallen silent."""
-        if self._imu is not None and stream != self._imu[0]:
-            if stamp_ns - self._imu[1] <= SILENCE_NS:
-                return False
-            self._imu = None
-        newest_ns = stamp_ns if self._imu is None else max(stamp_ns, self._imu[1])
-        self._imu = stream, newest_ns
+        if self._imu is None or told.stream == self._imu.stream:
+            newer = self._imu is None or told.stamp_ns > self._imu.stamp_ns
+            self._imu = told if newer else self._imu
+        elif told.stamp_ns - self._imu.stamp_ns <= SILENCE_NS:
+            return False
+        else:
+            self._imu = told
         return True
-
-    def _count(self, outcome: str) -> None:
-        stats = self.stats
-        if outcome == "fix used":
-            stats.fixes_used += 1
-        elif outcome == "fix rejected":
-            stats.fixes_rejected += 1
-        elif outcome == "relocated":
-            stats.relocations += 1
-        elif outcome == "imu":
-            stats.imu_samples += 1
-        elif outcome == "velocity":
-            stats.velocities += 1
-        elif outcome == "too old":
-            stats.too_old += 1
 
     def _notes(self, newest: Belief, stamp_ns: int) -> tuple[str, ...]:
         notes = [*self._intake.unplaced.values()]

@@ -16,13 +16,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
 
 from mm_fusion.config import LocalizerConfig
-from mm_fusion.localization.eskf import EYE, A, G, P, State, U, corrected, cross, surprise
+from mm_fusion.localization.eskf import EYE, SIZE, A, G, P, S, State, U, corrected, surprise
+from mm_fusion.localization.rotations import EYE3, about_z, cross, vector_of, yaw_of
 from mm_fusion.records import Float64
 
 SLIP_GATE = 16.0  # chi-square beyond which a velocity is trusted less, in proportion
@@ -31,14 +31,16 @@ STOPPED_STD_RADPS = 0.02  # of the turn rate of a vehicle that stands
 LEVEL_STD_RAD = 0.05  # how level roads are
 TILT_STD_RAD = 0.02  # of the roll and pitch an IMU gives by itself
 FLOOR_M = 0.01  # no fix is better than this, whatever it says
+UNKNOWN_M2 = 1e10  # variances beyond it are a way to state none
+FLOOR_MPS = 0.1  # nor a velocity: it errs for a while, not anew each time
 
 
 def fix_noise(covariance_enu: Float64, config: LocalizerConfig) -> Float64:
     """Return a fix's covariance (3, 3); the setting where it states none, or nonsense."""
     variances = np.diag(covariance_enu)
-    stated = bool(np.isfinite(covariance_enu).all() and (variances > 0).all())
+    stated = bool(np.abs(covariance_enu).max() < UNKNOWN_M2 and (variances > 0).all())
     if stated and np.linalg.eigvalsh(covariance_enu)[0] > -1e-9:
-        return 0.5 * (covariance_enu + covariance_enu.T) + FLOOR_M**2 * np.eye(3)
+        return 0.5 * (covariance_enu + covariance_enu.T) + FLOOR_M**2 * EYE3
     std_m = config.gps_std_m * np.array([1.0, 1.0, 2.0])  # GPS is about twice as bad upwards
     return np.diag(std_m**2)
 
@@ -49,11 +51,19 @@ def antenna(state: State, lever_ego: Float64) -> Float64:
 
 
 def fix_jacobian(state: State, lever_ego: Float64) -> Float64:
-    """(3, 15) of the antenna's position by the error state."""
-    jacobian = np.zeros((3, 15))
-    jacobian[:, P] = np.eye(3)
+    """(3, 16) of the antenna's position by the error state."""
+    jacobian = np.zeros((3, SIZE))
+    jacobian[:, P] = EYE3
     if not state.held:
         jacobian[:, A] = -state.map_from_ego @ cross(lever_ego)
+    return jacobian
+
+
+def velocity_jacobian(state: State) -> Float64:
+    """(3, 16) of the velocity that wheels read by the error state."""
+    jacobian = np.zeros((3, SIZE))
+    jacobian[:, U] = (1 + state.wheel_scale) * EYE3
+    jacobian[:, S] = state.linear_ego[:, None]
     return jacobian
 
 
@@ -62,13 +72,13 @@ def with_velocity(state: State, linear_ego: Float64, std_mps: float) -> State:
 
     A wheel that slips lies by far more than its noise: the noise then grows with the surprise.
     """
-    rows = np.flatnonzero(np.isfinite(linear_ego))
-    if not len(rows):
+    rows = np.isfinite(linear_ego)
+    if not rows.any():
         return state
-    jacobian = EYE[U][rows]
-    residual = linear_ego[rows] - state.linear_ego[rows]
-    noise = np.eye(len(rows)) * std_mps**2
-    distance, _ = surprise(state, residual, jacobian, noise)
+    jacobian = velocity_jacobian(state)[rows]
+    residual = linear_ego[rows] - (1 + state.wheel_scale) * state.linear_ego[rows]
+    noise = np.eye(len(residual)) * (std_mps**2 + FLOOR_MPS**2)
+    distance = surprise(state, residual, jacobian, noise)
     return corrected(state, residual, jacobian, noise * max(1.0, distance / SLIP_GATE))
 
 
@@ -84,7 +94,7 @@ def stopped(state: State) -> State:
     """Correct by wheels that stand: the gyroscope then reads its bias."""
     if state.gyro is None:
         return state
-    return corrected(state, -state.turn_ego, -EYE[G], np.eye(3) * STOPPED_STD_RADPS**2)
+    return corrected(state, -state.turn_ego, -EYE[G], EYE3 * STOPPED_STD_RADPS**2)
 
 
 def without_slip(state: State, std_mps: float) -> State:
@@ -95,7 +105,7 @@ def without_slip(state: State, std_mps: float) -> State:
 def levelled(state: State) -> State:
     """Correct by what a road hardly does where no accelerometer feels it: tilt."""
     up_ego = state.map_from_ego[2]
-    jacobian = np.zeros((2, 15))
+    jacobian = np.zeros((2, SIZE))
     jacobian[:, A] = cross(up_ego)[:2]
     return corrected(state, -up_ego[:2], jacobian, np.eye(2) * LEVEL_STD_RAD**2)
 
@@ -104,41 +114,12 @@ def oriented_by(state: State, map_from_ego: Float64, heading_std_rad: float, gat
     """Correct by an orientation an IMU gives; one beyond the gate is not believed."""
     residual = vector_of(state.map_from_ego.T @ map_from_ego)
     noise = np.diag(np.array([TILT_STD_RAD, TILT_STD_RAD, heading_std_rad]) ** 2)
-    distance, _ = surprise(state, residual, EYE[A], noise)
-    return state if distance > gate else corrected(state, residual, EYE[A], noise)
-
-
-def vector_of(rotation: Float64) -> Float64:
-    """Return the rotation vector (3,) of a rotation (3, 3)."""
-    twice = np.array(
-        [
-            rotation[2, 1] - rotation[1, 2],
-            rotation[0, 2] - rotation[2, 0],
-            rotation[1, 0] - rotation[0, 1],
-        ]
-    )
-    sine2 = math.sqrt(float(twice @ twice))
-    angle = math.atan2(sine2, float(rotation.trace()) - 1.0)
-    if sine2 > 1e-9:
-        return np.asarray(twice * (angle / sine2))
-    if angle < 1.0:
-        return np.asarray(twice * 0.5)
-    half = 0.5 * (rotation + np.eye(3))  # half a turn: any column of it lies on the axis
-    axis = half[:, int(np.argmax(np.diag(half)))]
-    return np.asarray(axis / np.linalg.norm(axis) * angle)
-
-
-def tilt_from_force(force_ego: Float64) -> Float64:
-    """Return level_from_ego (3, 3), heading 0, of a vehicle that hardly accelerates."""
-    up = force_ego / np.linalg.norm(force_ego)
-    side = np.cross(up, np.array([1.0, 0.0, 0.0]))
-    side /= np.linalg.norm(side)
-    return np.stack([np.cross(side, up), side, up])
+    if surprise(state, residual, EYE[A], noise) > gate:
+        return state
+    return corrected(state, residual, EYE[A], noise)
 
 
 def with_yaw(state: State, yaw_rad: float) -> State:
     """Turn a state about the map's vertical until its x axis points to `yaw_rad`."""
-    now = math.atan2(state.map_from_ego[1, 0], state.map_from_ego[0, 0])
-    s, c = math.sin(yaw_rad - now), math.cos(yaw_rad - now)
-    turn = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+    turn = about_z(yaw_rad - yaw_of(state.map_from_ego))
     return replace(state, map_from_ego=turn @ state.map_from_ego)
