@@ -50,9 +50,9 @@ class FreeSpace:
     slope: Float32  # (A, R) least rise over run of the beams that end in the bin or beyond
     front_m: Float32  # (A,) range of the nearest return of the height of a vehicle's body
 
-    def state(self, xy: Float64) -> Float64:
+    def state(self, xy: Float64 | Float32) -> Int64:
         """Tell of places (..., 2) whether a vehicle's face there was HIT, HIDDEN, or THROUGH."""
-        offset = xy - self.viewpoint
+        offset = xy - self.viewpoint.astype(xy.dtype)
         range_m = np.hypot(offset[..., 0], offset[..., 1])
         azimuth = azimuth_of(offset)
         front = self.front_m[azimuth]
@@ -64,7 +64,7 @@ class FreeSpace:
         passed = known & (self.height_m + slope * range_m < THROUGH_M)
         state = np.where(passed, THROUGH, UNSEEN)
         state = np.where(front < range_m - SAME_M, HIDDEN, state)
-        return np.asarray(np.where(np.abs(front - range_m) <= SAME_M, HIT, state))
+        return np.asarray(np.where(np.abs(front - range_m) <= SAME_M, HIT, state), np.int64)
 
 
 def look(

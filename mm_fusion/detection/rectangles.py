@@ -62,7 +62,7 @@ def fit(clusters: Clusters) -> Rectangles:
     )
 
 
-def turned(xy: Float64 | Float32, angle: Float64 | float) -> Float64:
+def turned(xy: Float64 | Float32, angle: Float64 | Float32 | float) -> Float64:
     """Turn points (..., 2) anticlockwise about the origin; by -angle: into axes at the angle."""
     cos, sin = np.cos(angle), np.sin(angle)
     x, y = xy[..., 0], xy[..., 1]

@@ -95,15 +95,16 @@ def laid(low: Float64, high: Float64, yaws: Float64, viewpoint: Float64) -> Tria
 def became(trials: Trials, space: FreeSpace) -> Float64:
     """Return the shares (K, Y, H, 4) of each box's visible faces that are in each state."""
     low, high = trials.low, trials.high
+    yaws = trials.yaws[:, :, None, None].astype(np.float32)
     total = np.zeros((*low.shape[:3], len(WORTH)))
     for axis in (0, 1):
         across = 1 - axis
         inward = np.sign((low + high)[..., axis] / 2 - trials.edge[..., axis]) * INSET_M
         span = (high - low)[..., across]
-        places = np.empty((*low.shape[:3], len(PLACES), 2))
+        places = np.empty((*low.shape[:3], len(PLACES), 2), np.float32)  # half the time of float64
         places[..., axis] = (trials.edge[..., axis] + inward)[..., None]
         places[..., across] = low[..., across, None] + span[..., None] * PLACES
-        state = space.state(turned(places, trials.yaws[:, :, None, None]))
+        state = space.state(turned(places, yaws))
         for k in range(len(WORTH)):
             total[..., k] += trials.seen[..., axis] * (state == k).mean(axis=-1)
     return np.asarray(total / np.maximum(trials.seen.sum(axis=-1), 1e-6)[..., None])
@@ -160,9 +161,10 @@ class Plan:
     def taken(self, trials: Trials) -> Float64:
         """Return how much of each box (K, Y, H) clusters other than its own hold, in [0, 1]."""
         u, v = (a.ravel() for a in np.meshgrid(WITHIN_LENGTH, WITHIN_WIDTH))
-        fraction = np.stack([u, v], axis=1)
-        low, high = trials.low[..., None, :], trials.high[..., None, :]
-        places = turned(low + (high - low) * fraction, trials.yaws[:, :, None, None])
+        fraction = np.stack([u, v], axis=1).astype(np.float32)
+        low, high = (a[..., None, :].astype(np.float32) for a in (trials.low, trials.high))
+        yaws = trials.yaws[:, :, None, None].astype(np.float32)
+        places = turned(low + (high - low) * fraction, yaws)
         index = np.floor(places / CELL_M).astype(np.int64) + self.side
         index = np.clip(index, 0, len(self.owner) - 1)
         found = self.owner[index[..., 0], index[..., 1]]

@@ -36,7 +36,8 @@ from mm_fusion.ros.statuses import SensorReport, pipeline_status, stage_statuses
 from mm_fusion.ros.worker import Worker
 
 POLL_S = 0.2  # between two looks at the graph
-FLUSH_S = 0.025  # between two looks for frames past their deadline
+UNHEARD_S = 2.0  # between two looks for subscribers that cannot hear us
+FLUSH_S = 0.04  # between two looks for frames past their deadline
 
 
 class Fusion:
@@ -67,6 +68,7 @@ class Fusion:
         self._publishers = Publishers(node, config)
         self._diagnostics = node.create_lifecycle_publisher(DiagnosticArray, "/diagnostics", 10)
         self._timers: list[Timer] = []
+        self._unheard: set[str] = set()  # topics with a subscriber that was not matched
 
     def start(self) -> None:
         """Begin to listen and to work."""
@@ -75,6 +77,7 @@ class Fusion:
         self._painter.start()
         self._inputs.open()
         self._every(POLL_S, self._inputs.poll)
+        self._every(UNHEARD_S, self._warn_unheard)
         self._every(FLUSH_S, self._inputs.flush)
         self._every(self._config.output.diagnostics_period_s, self._diagnose)
 
@@ -144,6 +147,17 @@ class Fusion:
 
     def _on_paint_error(self, error: Exception) -> None:
         self._node.get_logger().warning(f"overlay: {_text(error)}", throttle_duration_sec=5.0)
+
+    def _warn_unheard(self) -> None:
+        """Tell of a subscriber that is there twice in a row and still not matched."""
+        unheard = set(self._publishers.unheard())
+        for topic in sorted(unheard & self._unheard):
+            self._node.get_logger().warning(
+                f"a subscriber of {topic} hears nothing: its QoS asks for more than ours "
+                "(reliable, volatile) gives",
+                throttle_duration_sec=30.0,
+            )
+        self._unheard = unheard
 
     def _diagnose(self) -> None:
         now_ns, name = steady_ns(), self._node.get_name()

@@ -33,7 +33,6 @@ from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Pose, Quaternion, Transform, TransformStamped, Vector3
 from nav_msgs.msg import Odometry
 from std_msgs.msg import Header
-from unique_identifier_msgs.msg import UUID
 from vision_msgs.msg import Detection3D, Detection3DArray, ObjectHypothesisWithPose
 
 from mm_fusion.geometry.rigid import quaternion_from_rotation
@@ -114,28 +113,22 @@ def tracked_objects_message(objects: Objects, header: Header, session: bytes) ->
         session: 8 bytes that begin every object's UUID; its id follows, most significant first.
     """
     array = TrackedObjects(header=header)
-    columns = (
-        _kinematics(objects),
-        box_sizes(objects),
-        objects.labels.tolist(),
-        objects.scores.tolist(),
-        objects.ids.tolist(),
-    )
-    for kinematics, size, label, score, number in zip(*columns, strict=True):
-        named = ObjectClassification(label=_AUTOWARE_LABELS[CLASSES[label]], probability=score)
-        identity = session + number.to_bytes(8, "big", signed=True)
+    columns = (box_sizes(objects), objects.labels.tolist(), objects.scores.tolist())
+    for size, label, score, number in zip(*columns, objects.ids.tolist(), strict=True):
         tracked = TrackedObject(
-            object_id=UUID(uuid=np.frombuffer(identity, np.uint8)),
-            existence_probability=score,
-            classification=[named],
-            kinematics=kinematics,
-            shape=Shape(type=Shape.BOUNDING_BOX, dimensions=size),
-        )
+            existence_probability=score
+        )  # what it holds is filled, not replaced
+        named = ObjectClassification(label=_AUTOWARE_LABELS[CLASSES[label]], probability=score)
+        tracked.classification = [named]
+        identity = session + number.to_bytes(8, "big", signed=True)
+        tracked.object_id.uuid = np.frombuffer(identity, np.uint8)
+        tracked.shape.type, tracked.shape.dimensions = Shape.BOUNDING_BOX, size
         array.objects.append(tracked)
+    _fill_kinematics([tracked.kinematics for tracked in array.objects], objects)
     return array
 
 
-def _kinematics(objects: Objects) -> list[TrackedObjectKinematics]:
+def _fill_kinematics(messages: list[TrackedObjectKinematics], objects: Objects) -> None:
     """Say where each object is and how it moves, in its own axes as REP-103 has them."""
     speeds = np.linalg.norm(objects.velocities_ego, axis=1)  # NaN, which compares False, if unknown
     velocities, twist_covariances = _twists(objects)
@@ -147,21 +140,17 @@ def _kinematics(objects: Objects) -> list[TrackedObjectKinematics]:
         (speeds < STATIONARY_MPS).tolist(),
         (speeds > HEADED_MPS).tolist(),
     )
-    made = []
-    for pose, covariance, (along, across), twist_covariance, still, headed in zip(
-        *columns, strict=True
+    for kinematics, pose, covariance, velocity, twist_covariance, still, headed in zip(
+        messages, *columns, strict=True
     ):
-        kinematics = TrackedObjectKinematics(is_stationary=still)
-        kinematics.pose_with_covariance.pose = pose
-        kinematics.pose_with_covariance.covariance = covariance
-        twist = kinematics.twist_with_covariance
-        twist.twist.linear.x, twist.twist.linear.y = along, across
+        placed, twist = kinematics.pose_with_covariance, kinematics.twist_with_covariance
+        placed.pose, placed.covariance = pose, covariance
+        twist.twist.linear.x, twist.twist.linear.y = velocity
         twist.covariance = twist_covariance
+        kinematics.is_stationary = still
         kinematics.orientation_availability = (
             TrackedObjectKinematics.AVAILABLE if headed else TrackedObjectKinematics.SIGN_UNKNOWN
         )
-        made.append(kinematics)
-    return made
 
 
 def _twists(objects: Objects) -> tuple[Float64, Float64]:

@@ -37,7 +37,7 @@ from mm_fusion.ros.pace import Pace
 from mm_fusion.ros.playback import PlayBar, PlayOptions, PlayReport, Stop
 from mm_fusion.ros.read_ahead import Due, ReadAhead
 
-CLOCK_PERIOD_S = 0.01
+CLOCK_PERIOD_S = 0.025  # while no message is due: 40 Hz, as rosbag2's player
 MATCHING_S = 0.3  # after the last subscriber was seen, until it has seen us as well
 LINGER_S = 0.5  # best-effort data still lies in our shared memory when the last is sent
 ACKNOWLEDGE_S = 5.0

@@ -25,6 +25,7 @@ from typing import Any
 import cv2
 from autoware_perception_msgs.msg import TrackedObjects
 from nav_msgs.msg import Odometry
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
@@ -51,6 +52,7 @@ from mm_fusion.view.overlay import draw_overlay
 DEPTH = 10
 TF_DEPTH = 100
 JPEG_QUALITY = 80
+NO_EVENTS = PublisherEventCallbacks(use_default_callbacks=False)  # see `Publishers.unheard`
 
 
 class Publishers:
@@ -89,6 +91,18 @@ class Publishers:
         for publisher in self._all:
             self._node.destroy_lifecycle_publisher(publisher)
         self._all.clear()
+
+    def unheard(self) -> list[str]:
+        """Name the topics somebody subscribed to who cannot hear us: their QoS asks for more.
+
+        What rclpy's event handlers would say, without their cost at every turn of the executor.
+        """
+        return [
+            publisher.topic_name
+            for publisher in self._all
+            if publisher.get_subscription_count()
+            < self._node.count_subscribers(publisher.topic_name)
+        ]
 
     def publish(self, result: FusionResult) -> None:
         """Publish everything of one frame but its pictures."""
@@ -146,7 +160,9 @@ class Publishers:
         self._markers.publish(made)
 
     def _create(self, kind: Any, topic: str, depth: int = DEPTH) -> LifecyclePublisher:  # noqa: ANN401
-        publisher = self._node.create_lifecycle_publisher(kind, topic, depth)
+        publisher = self._node.create_lifecycle_publisher(
+            kind, topic, depth, event_callbacks=NO_EVENTS
+        )
         self._all.append(publisher)
         return publisher
 

@@ -140,6 +140,7 @@ class FollowedTopic:
                 message_lost=lambda event: self._on_lost(
                     "lost in transport", event.total_count_change
                 ),
+                use_default_callbacks=False,  # each costs the executor time at every turn
             ),
         )
         self._heard = (topic, offer)
