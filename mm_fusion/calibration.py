@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from scipy.spatial.transform import Rotation
 
 from mm_fusion.errors import CalibrationError, FusionError
 from mm_fusion.records import Float64
 from mm_fusion.shapes import check_shapes
+from mm_fusion.yaml_file import read_yaml
 
 DISTORTION_MODELS = {  # sensor_msgs/CameraInfo: model -> numbers of coefficients it may have
     "": (0,),
@@ -107,17 +107,6 @@ class Calibration:
         """Return a calibration that also knows where this LiDAR, radar, GPS or IMU is."""
         return replace(self, ego_from={**self.ego_from, stream: np.asarray(ego_from_sensor)})
 
-    def without(self, stream: str) -> Calibration:
-        """Return a calibration that does not know this stream."""
-        return Calibration(
-            cameras={n: c for n, c in self.cameras.items() if n != stream},
-            ego_from={n: m for n, m in self.ego_from.items() if n != stream},
-        )
-
-    def lacks(self, stream: str) -> bool:
-        """Tell whether the stream's place is unknown."""
-        return stream not in self.cameras and stream not in self.ego_from
-
 
 def load_calibration(path: Path) -> Calibration:
     """Read a calibration file (see config/calibration.example.yaml).
@@ -125,13 +114,7 @@ def load_calibration(path: Path) -> Calibration:
     Raises:
         CalibrationError: the file is missing or malformed; the text names the entry.
     """
-    try:
-        tree = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise CalibrationError(f"calibration file {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())  # it has lines, a sentence has none
-        raise CalibrationError(f"calibration file {path} is not YAML: {reason}") from error
+    tree = read_yaml(path, "calibration file", CalibrationError)
     if not isinstance(tree, dict) or not isinstance(tree.get("sensors"), dict):
         raise CalibrationError(f"calibration file {path}: expected a mapping `sensors:`")
     cameras, ego_from = {}, {}

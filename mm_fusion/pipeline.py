@@ -24,8 +24,9 @@ from mm_fusion.config import FusionConfig
 from mm_fusion.detection.detector import Detector
 from mm_fusion.detection.geometric import GeometricDetector
 from mm_fusion.localization.localizer import Localizer
+from mm_fusion.objects import FusionResult
 from mm_fusion.preprocess.align import align
-from mm_fusion.records import EgoFrame, FusionResult, MotionRecord, SensorFrame
+from mm_fusion.records import EgoFrame, MotionRecord, SensorFrame
 from mm_fusion.tracking.tracker import Tracker
 
 Stage = Callable[[str], AbstractContextManager[None]]

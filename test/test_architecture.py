@@ -41,17 +41,30 @@ ROS = {
     "vision_msgs",
     "autoware_perception_msgs",
 }
-LEAVES = {"errors", "shapes", "records", "settings", "config", "calibration"}
+LEAVES = {
+    "errors",
+    "shapes",
+    "records",
+    "objects",
+    "settings",
+    "config",
+    "config_tree",
+    "calibration",
+    "yaml_file",
+}
 INNER = LEAVES | {"geometry"}
 STAGES = {"sync", "localization", "preprocess", "model", "detection", "tracking"}
 BELOW_ROS = INNER | STAGES | {"pipeline", "recordings", "simulation", "view"}
 MAY_IMPORT = {  # room -> rooms it may look into, besides itself
     "errors": set(),
     "shapes": {"errors"},
+    "yaml_file": {"errors"},
     "records": {"errors", "shapes"},
+    "objects": {"records", "shapes"},
     "settings": {"errors"},
     "config": {"errors", "records", "settings"},
-    "calibration": {"errors", "records", "shapes"},
+    "config_tree": {"config", "errors", "settings", "yaml_file"},
+    "calibration": {"errors", "records", "shapes", "yaml_file"},
     "geometry": LEAVES,
     "sync": LEAVES,
     "localization": INNER,
@@ -66,7 +79,8 @@ MAY_IMPORT = {  # room -> rooms it may look into, besides itself
     "training": BELOW_ROS | {"evaluation"},
     "evaluation": BELOW_ROS | {"training"},
     "ros": BELOW_ROS | {"training", "evaluation"},
-    "cli": BELOW_ROS | {"training", "evaluation", "ros"},
+    "verbs": BELOW_ROS | {"training", "evaluation", "ros"},
+    "cli": {"errors", "verbs"},
 }
 HEAVY = {  # imported inside functions only, and in these rooms only
     "open3d": {"preprocess", "simulation", "view"},
@@ -81,7 +95,10 @@ def imports(tree):
             yield from ((alias.name, node) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute here"
-            yield node.module, node
+            if node.module == "mm_fusion":
+                yield from ((f"mm_fusion.{alias.name}", node) for alias in node.names)
+            else:
+                yield node.module, node
 
 
 def room_of(path):

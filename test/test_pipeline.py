@@ -23,16 +23,9 @@ from numpy.testing import assert_allclose
 from mm_fusion.calibration import Calibration, Camera
 from mm_fusion.config import FusionConfig, GeometricConfig, SensorConfig, TrackerConfig
 from mm_fusion.geometry.rigid import compose
+from mm_fusion.objects import CLASSES, SEEN_BY
 from mm_fusion.pipeline import build_pipeline
-from mm_fusion.records import (
-    CLASSES,
-    SEEN_BY,
-    CameraImage,
-    LidarScan,
-    RadarScan,
-    SensorFrame,
-    TwistSample,
-)
+from mm_fusion.records import CameraImage, LidarScan, RadarScan, SensorFrame, TwistSample
 
 FIRST_NS = 1_700_000_000_000_000_000
 STEP_NS = 100_000_000

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mm_fusion.records import EgoFrame, Objects
+from mm_fusion.objects import Objects
+from mm_fusion.records import EgoFrame
 
 
 class Detector(Protocol):

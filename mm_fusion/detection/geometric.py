@@ -25,8 +25,9 @@ import numpy as np
 from mm_fusion.config import GeometricConfig
 from mm_fusion.detection import clusters, radar_boxes, radial, rectangles, shapes, vehicles
 from mm_fusion.detection.freespace import look
+from mm_fusion.objects import SEEN_BY, Objects
 from mm_fusion.preprocess.ground import Ground, find_ground
-from mm_fusion.records import SEEN_BY, EgoFrame, Float32, Objects
+from mm_fusion.records import EgoFrame, Float32
 
 POSITION_STD_M = 0.3
 UNKNOWN_SPEED_STD_MPS = 10.0

@@ -16,8 +16,10 @@
 
 Returns come from all over a vehicle, of its near side more than of its far one, with height hardly
 known; so it is the ground plan that counts. The place with most returns around it is taken first:
-of the boxes tried there the one with most returns inside and fewest just outside. What it holds is
-taken out and the next place is looked for.
+of the boxes tried there the one worth most. A box is worth the returns inside, less a share of each
+just outside and of each inside where they do not lie at its near end as a vehicle's do; so two
+returns seldom make a box that is worth two. What it holds is taken out and the next place is looked
+for.
 
 Axis letters: M radar returns, P of them around a place, Y headings and H places of boxes tried,
 K objects.
@@ -31,8 +33,9 @@ from scipy.spatial import cKDTree
 from mm_fusion.config import GeometricConfig
 from mm_fusion.detection.radial import mean_ray, radial_velocity
 from mm_fusion.detection.shapes import CAR, CAR_HEIGHT_M, CAR_LENGTH_M, CAR_WIDTH_M
+from mm_fusion.objects import SEEN_BY, UNKNOWN, Objects
 from mm_fusion.preprocess.ground import Ground
-from mm_fusion.records import SEEN_BY, UNKNOWN, Bool, EgoFrame, Float32, Float64, Int64, Objects
+from mm_fusion.records import Bool, EgoFrame, Float32, Float64, Int64
 
 MARGIN_M = 0.1  # returns this far outside are still the vehicle's
 RING_M = 1.5  # and those from there to here are not
@@ -89,7 +92,7 @@ def radar_objects(
 def _boxes(xy: Float64, config: GeometricConfig) -> list[tuple[Float64, float, Int64]]:
     """Return x, y, yaw (3,) of each box, its worth in returns, and which returns it holds."""
     found: list[tuple[Float64, float, Int64]] = []
-    if len(xy) < config.radar_min_returns:
+    if len(xy) < config.radar_min_worth:
         return found
     tree = cKDTree(xy)
     pairs = tree.query_pairs(config.radar_link_m, output_type="ndarray")
@@ -97,13 +100,13 @@ def _boxes(xy: Float64, config: GeometricConfig) -> list[tuple[Float64, float, I
     free = np.ones(len(xy), np.bool_)
     while len(found) < MOST:
         seed = int(np.where(free, density, 0).argmax())
-        if not free[seed] or density[seed] < config.radar_min_returns:
+        if not free[seed] or density[seed] < config.radar_min_worth:
             break
         around = np.sort(tree.query_ball_point(xy[seed], 2 * config.radar_link_m + RING_M))
         around = around[free[around]]
         near = np.hypot(*(xy[around] - xy[seed]).T) <= config.radar_link_m
         box, worth, inside = _best_box(xy[around], xy[around[near]].mean(axis=0))
-        if worth >= config.radar_min_returns and inside.any():
+        if worth >= config.radar_min_worth and inside.any():
             found.append((box, worth, around[inside]))
         taken = ~free
         taken[around[inside]] = taken[seed] = True

@@ -24,7 +24,8 @@ from dataclasses import replace
 import numpy as np
 
 from mm_fusion.detection.shapes import CAR, TRUCK
-from mm_fusion.records import SEEN_BY, Bool, EgoFrame, Float32, Float64, Int64, Objects
+from mm_fusion.objects import SEEN_BY, Objects
+from mm_fusion.records import Bool, EgoFrame, Float32, Float64, Int64
 
 GATE_M = 0.5  # a return this close outside a box is the object's
 RATE_STD_MPS = 0.3

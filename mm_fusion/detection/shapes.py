@@ -32,8 +32,9 @@ from mm_fusion.detection.freespace import HIDDEN, HIT, THROUGH
 from mm_fusion.detection.rectangles import Rectangles, turned
 from mm_fusion.detection.vehicles import Fits
 from mm_fusion.geometry.boxes import wrap_angle
+from mm_fusion.objects import CLASSES
 from mm_fusion.preprocess.ground import Ground
-from mm_fusion.records import CLASSES, Bool, Float64, Int64
+from mm_fusion.records import Bool, Float64, Int64
 
 CAR, TRUCK, BICYCLE, PEDESTRIAN, UNKNOWN = (
     CLASSES.index(name) for name in ("car", "truck", "bicycle", "pedestrian", "unknown")

@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ from mm_fusion.records import NS_PER_S
 
 __all__ = ["CheckReport", "check", "print_check"]
 
-REASONS = 3  # told of the messages of one topic that cannot be read
+REASONS = 3  # told of what cannot be read of one topic
 _TYPES = frozenset(msgtype for types in DECODERS.values() for msgtype in types)
 
 
@@ -122,6 +123,9 @@ def _topics(reading: Reading, figures: Mapping[str, TopicFigures]) -> Iterator[F
     for topic, log in reading.logs.items():
         if log.errors:
             yield _unread(figures[topic], log)
+        if lost := log.lost_transforms:
+            count = f"{lost.total()} transform{'s' if lost.total() > 1 else ''}"
+            yield warning(topic, f"{count} cannot be used, see to it: {_reasons(lost)}")
         if not figures[topic].count and log.msgtype in _TYPES:
             yield warning(topic, "no message was recorded; is its sensor on?")
     if unknown := sorted(t for t, log in reading.logs.items() if log.msgtype not in known):
@@ -131,12 +135,12 @@ def _topics(reading: Reading, figures: Mapping[str, TopicFigures]) -> Iterator[F
 
 def _unread(f: TopicFigures, log: TopicLog) -> Finding:
     """Say why messages cannot be read; a topic of which none can is an error."""
-    reasons = "; ".join(
-        f"{text} ({count} times)" for text, count in log.errors.most_common(REASONS)
-    )
-    more = len(log.errors) - REASONS
-    others = f"; and {more} other reasons" if more > 0 else ""
+    reasons = _reasons(log.errors)
     say = error if f.unread + f.unstamped == f.count else warning
-    return say(
-        f.topic, f"{f.unread} of {f.count} messages cannot be used, see to it: {reasons}{others}"
-    )
+    return say(f.topic, f"{f.unread} of {f.count} messages cannot be used, see to it: {reasons}")
+
+
+def _reasons(counted: Counter[str]) -> str:
+    reasons = "; ".join(f"{text} ({count} times)" for text, count in counted.most_common(REASONS))
+    more = len(counted) - REASONS
+    return f"{reasons}; and {more} other reasons" if more > 0 else reasons

@@ -17,7 +17,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,17 +29,17 @@ from mm_fusion.evaluation.check_findings import Finding, duration, remark, warni
 from mm_fusion.evaluation.check_reading import Reading
 from mm_fusion.evaluation.pictures import save_png
 from mm_fusion.geometry.pinhole import project_ego
-from mm_fusion.geometry.rigid import invert
 from mm_fusion.localization.estimate import PoseEstimate
 from mm_fusion.localization.localizer import Localizer
+from mm_fusion.objects import Objects
 from mm_fusion.preprocess.align import align
 from mm_fusion.preprocess.image import decode
 from mm_fusion.recordings.bag import BagRecording
-from mm_fusion.records import FRAMED_KINDS, NS_PER_S, EgoFrame, Objects, SensorFrame, UInt8
+from mm_fusion.records import FRAMED_KINDS, NS_PER_S, EgoFrame, SensorFrame, UInt8
 from mm_fusion.sync.synchronizer import FrameSynchronizer
 from mm_fusion.view.colors import TRUTH
 from mm_fusion.view.labels import draw_label
-from mm_fusion.view.overlay import FAR_DEPTH_M, draw_overlay
+from mm_fusion.view.overlay import FAR_DEPTH_M, camera_at_image, draw_overlay
 
 WIDTH_PX = 1280  # of the pictures, where the images are not smaller
 DRAWN = {"lidar": "LiDAR points", "radar": "radar returns"}
@@ -177,8 +177,7 @@ def _overlay(
 
 
 def _drawn(rgb: UInt8, ego: EgoFrame, camera: Camera, kind: str) -> tuple[UInt8, int]:
-    frame_from_image_stamp = invert(ego.image_stamp_from_frame[camera.name])
-    moved = replace(camera, ego_from_camera=frame_from_image_stamp @ camera.ego_from_camera)
+    moved = camera_at_image(camera, ego)
     points = ego.points_ego if kind == "lidar" else ego.radar_ego
     points = points[project_ego(points.astype(np.float64), moved)[1]]
     picture = draw_overlay(

@@ -28,7 +28,7 @@ from mm_fusion.preprocess.image import decode
 from mm_fusion.recordings.bag import TRANSFORMS, BagRecording
 from mm_fusion.recordings.headers import Message, frame_of
 from mm_fusion.recordings.interfaces import typestore
-from mm_fusion.recordings.messages import DECODERS, edges_of
+from mm_fusion.recordings.messages import DECODERS, edge_of
 from mm_fusion.records import CameraImage, LidarScan, RadarScan, SensorRecord
 
 
@@ -118,11 +118,19 @@ def _note(reading: Reading, topic: str, sensor: SensorConfig | None, message: Me
         record = DECODERS[sensor.kind][msgtype](message)
         _note_record(reading, sensor, record, message)
     elif msgtype == TRANSFORMS:
-        for parent, child, parent_from_child in edges_of(message):
-            reading.tree.add(parent, child, parent_from_child)
+        _note_transforms(reading, topic, message)
     else:
         for camera in info_topics(reading.sensors).get(topic, ()):
             reading.infos[camera] = message
+
+
+def _note_transforms(reading: Reading, topic: str, message: Message) -> None:
+    """Take each transform that can be read; one that cannot costs nobody but itself."""
+    for stamped in message.transforms:
+        try:
+            reading.tree.add(*edge_of(stamped))
+        except FusionError as error:
+            reading.logs[topic].lost_transforms[str(error)] += 1
 
 
 def _note_record(

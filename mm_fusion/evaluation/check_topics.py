@@ -42,6 +42,7 @@ class TopicLog:
         self.unstamped = 0  # messages whose stamp is zero
         self.frames: Counter[str] = Counter()  # frame_id -> messages
         self.errors: Counter[str] = Counter()  # why messages cannot be read -> messages
+        self.lost_transforms: Counter[str] = Counter()  # why those of read messages cannot be used
 
     def note(self, log_ns: int, size: int) -> None:
         """Take a message's log time and its size in bytes."""

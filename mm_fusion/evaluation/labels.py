@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mm_fusion.geometry.boxes import wrap_angle
+from mm_fusion.objects import Objects, Truth
 from mm_fusion.recordings.recording import RecordedFrame
-from mm_fusion.records import FramedRecord, LidarScan, Objects, Truth
+from mm_fusion.records import FramedRecord, LidarScan
 
 if TYPE_CHECKING:
     from mm_fusion.recordings.bag import BagRecording

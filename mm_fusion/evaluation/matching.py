@@ -25,7 +25,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mm_fusion.records import Bool, Float64, Int64, Objects
+from mm_fusion.objects import Objects
+from mm_fusion.records import Bool, Float64, Int64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -17,24 +17,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from mm_fusion.calibration import Calibration, Camera
+from mm_fusion.calibration import Calibration
 from mm_fusion.config import FusionConfig
 from mm_fusion.errors import RecordingError
 from mm_fusion.evaluation.labels import labelled_frames
 from mm_fusion.evaluation.results import Results, objects_of
 from mm_fusion.evaluation.runner import RunFrame, run
 from mm_fusion.geometry.rigid import invert
+from mm_fusion.objects import FusionResult, Objects
 from mm_fusion.preprocess.image import decode
-from mm_fusion.records import FusionResult, Objects, UInt8
+from mm_fusion.records import UInt8
 from mm_fusion.view.bev import draw_bev
-from mm_fusion.view.overlay import draw_overlay
+from mm_fusion.view.overlay import draw_camera
 
 if TYPE_CHECKING:
     from mm_fusion.recordings.bag import BagRecording
@@ -63,33 +63,17 @@ def draw_frame(
         title=title,
     )
     views = [
-        draw_camera(result, calibration.cameras[name], objects, OVERLAY_PX)
+        draw_camera(
+            decode(frame.images[name]),
+            calibration.cameras[name],
+            frame,
+            objects,
+            width_px=OVERLAY_PX,
+        )
         for name in sorted(frame.images)
         if name in calibration.cameras
     ]
     return _beside(above, views)
-
-
-def draw_camera(result: FusionResult, camera: Camera, objects: Objects, width_px: int) -> UInt8:
-    """Draw objects, LiDAR and radar into one camera's image, (H, W, 3) RGB.
-
-    The boxes are those of the frame's stamp; the camera is put where it was when it took the
-    image, for the vehicle has moved between the two.
-
-    Raises:
-        MessageError: the image cannot be decoded.
-    """
-    frame = result.frame
-    frame_from_image_stamp = invert(frame.image_stamp_from_frame[camera.name])
-    moved = replace(camera, ego_from_camera=frame_from_image_stamp @ camera.ego_from_camera)
-    return draw_overlay(
-        decode(frame.images[camera.name]),
-        moved,
-        objects,
-        points_ego=frame.points_ego,
-        radar_ego=frame.radar_ego,
-        width_px=width_px,
-    )
 
 
 def picture(

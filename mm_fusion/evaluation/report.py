@@ -32,7 +32,7 @@ from mm_fusion.evaluation.results import Results, objects_of
 from mm_fusion.evaluation.scope import pair_all
 from mm_fusion.evaluation.scores import ClassScore, Score, score
 from mm_fusion.geometry.rigid import invert
-from mm_fusion.records import CLASSES
+from mm_fusion.objects import CLASSES
 
 if TYPE_CHECKING:
     from mm_fusion.recordings.bag import BagRecording

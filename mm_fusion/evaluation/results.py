@@ -36,7 +36,8 @@ from mm_fusion.geometry.rigid import (
     rotation_from_rpy,
     yaw_of,
 )
-from mm_fusion.records import CLASSES, UNTRACKED, Float64, Objects
+from mm_fusion.objects import CLASSES, UNTRACKED, Objects
+from mm_fusion.records import Float64
 
 DIGITS = 4  # a tenth of a millimetre
 

@@ -26,8 +26,9 @@ from mm_fusion.calibration import Calibration
 from mm_fusion.config import FusionConfig, SensorConfig
 from mm_fusion.errors import ConfigError
 from mm_fusion.evaluation.results import Results, boxes_of
+from mm_fusion.objects import FusionResult
 from mm_fusion.pipeline import FusionPipeline, build_pipeline
-from mm_fusion.records import FRAMED_KINDS, Float64, FramedRecord, FusionResult, SensorFrame
+from mm_fusion.records import FRAMED_KINDS, Float64, FramedRecord, SensorFrame
 from mm_fusion.sync.synchronizer import FrameSynchronizer
 
 if TYPE_CHECKING:

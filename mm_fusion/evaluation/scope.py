@@ -26,11 +26,12 @@ from mm_fusion.evaluation.matching import ScoredFrame
 from mm_fusion.geometry.boxes import inside
 from mm_fusion.geometry.pinhole import project_ego
 from mm_fusion.geometry.rigid import transform
-from mm_fusion.records import Bool, Float64, FramedRecord, Int64, LidarScan, Objects
+from mm_fusion.objects import Objects
+from mm_fusion.records import Bool, Float64, FramedRecord, Int64, LidarScan
 
 if TYPE_CHECKING:
+    from mm_fusion.objects import Truth
     from mm_fusion.recordings.recording import RecordedFrame
-    from mm_fusion.records import Truth
 
 BOX_MARGIN_M = 0.1  # labels are tight; a point on the surface belongs to the object
 

@@ -29,7 +29,8 @@ import numpy as np
 
 from mm_fusion.evaluation.matching import Matches, ScoredFrame, match
 from mm_fusion.geometry.boxes import wrap_angle
-from mm_fusion.records import CLASSES, Float64
+from mm_fusion.objects import CLASSES
+from mm_fusion.records import Float64
 
 AP_DISTANCES_M = (0.5, 1.0, 2.0, 4.0)
 TP_DISTANCE_M = 2.0  # of the true-positive errors

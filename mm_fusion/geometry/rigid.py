@@ -90,25 +90,12 @@ def rotation_from_vector(vector_rad: Float64) -> Float64:
     return np.asarray(Rotation.from_rotvec(vector_rad).as_matrix())
 
 
-def vector_from_rotation(rotation: Float64) -> Float64:
-    """Turn a (3, 3) rotation into its rotation vector (3,) rad."""
-    return np.asarray(Rotation.from_matrix(rotation).as_rotvec())
-
-
 def skew(vector: Float64) -> Float64:
     """Return the matrices (..., 3, 3) whose product with b is the cross product `vector` x b."""
     x, y, z = np.moveaxis(np.asarray(vector, np.float64), -1, 0)
     zero = np.zeros_like(x)
     rows = [[zero, -z, y], [z, zero, -x], [-y, x, zero]]
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
-
-
-def interpolate(map_from_a: Float64, map_from_b: Float64, fraction: float) -> Float64:
-    """Return the pose `fraction` of the way from a to b; outside [0, 1] it extrapolates."""
-    b_from_a = map_from_a[:3, :3].T @ map_from_b[:3, :3]
-    rotation = map_from_a[:3, :3] @ rotation_from_vector(fraction * vector_from_rotation(b_from_a))
-    translation = (1 - fraction) * map_from_a[:3, 3] + fraction * map_from_b[:3, 3]
-    return compose(rotation, translation)
 
 
 def moved(linear_ego: Float64, angular_ego: Float64, duration_s: float) -> Float64:

@@ -27,16 +27,8 @@ import numpy as np
 from mm_fusion.calibration import Calibration, Camera
 from mm_fusion.errors import CalibrationError, RecordingError
 from mm_fusion.geometry.rigid import compose, rotation_from_quaternion, yaw_of
-from mm_fusion.records import (
-    CLASSES,
-    UNKNOWN,
-    UNTRACKED,
-    GpsFix,
-    MotionRecord,
-    Objects,
-    Truth,
-    TwistSample,
-)
+from mm_fusion.objects import CLASSES, UNKNOWN, UNTRACKED, Objects, Truth
+from mm_fusion.records import GpsFix, MotionRecord, TwistSample
 
 AZIMUTH_LIMIT_RAD = math.radians(50)  # the radar's field of view; labels go no farther
 

@@ -26,6 +26,7 @@ from typing import Any
 from mm_fusion.calibration import Calibration
 from mm_fusion.config import FusionConfig, SensorConfig
 from mm_fusion.errors import FusionError, MessageError, RecordingError
+from mm_fusion.objects import Truth
 from mm_fusion.recordings.bag_files import open_files
 from mm_fusion.recordings.bag_sensors import LABELS_KEY, custom_data, parsed, sensors_of
 from mm_fusion.recordings.cut_bag import BagTopic, Timed
@@ -34,8 +35,9 @@ from mm_fusion.recordings.interfaces import typestore
 from mm_fusion.recordings.label_messages import truth_of
 from mm_fusion.recordings.live_calibration import LiveCalibration
 from mm_fusion.recordings.messages import DECODERS
-from mm_fusion.records import FRAMED_KINDS, SensorRecord, Truth
+from mm_fusion.records import FRAMED_KINDS, SensorRecord
 
+BASE_FRAME = "base_link"  # the vehicle in the transforms of a bag
 GROUND_TRUTH = "/ground_truth"
 STATIC_TRANSFORMS = "/tf_static"
 TRANSFORMS = "tf2_msgs/msg/TFMessage"
@@ -48,13 +50,13 @@ class BagRecording:
     """
 
     layout = "rosbag2"
+    result_frame = BASE_FRAME
 
-    def __init__(self, path: Path, base_frame: str = "base_link") -> None:
+    def __init__(self, path: Path) -> None:
         """Find out what the bag holds; nothing is decoded yet.
 
         Args:
             path: the bag's folder or its file.
-            base_frame: the vehicle's frame in the bag's transforms.
 
         Raises:
             RecordingError: there is no bag, it is empty, or nothing can be read from it.
@@ -65,7 +67,6 @@ class BagRecording:
         self._path = path
         self._custom = custom_data(path)
         self._current: Calibration | None = None
-        self.result_frame = base_frame
         self.topics: Mapping[str, BagTopic] = content.topics
         self.start_ns = content.start_ns
         self.end_ns = content.end_ns

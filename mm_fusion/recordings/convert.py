@@ -23,7 +23,8 @@ from pathlib import Path
 
 from mm_fusion.calibration import Calibration
 from mm_fusion.config import SensorConfig, SyncConfig
-from mm_fusion.recordings.bag import GROUND_TRUTH, STATIC_TRANSFORMS, TRANSFORMS
+from mm_fusion.objects import Truth
+from mm_fusion.recordings.bag import BASE_FRAME, GROUND_TRUTH, STATIC_TRANSFORMS, TRANSFORMS
 from mm_fusion.recordings.bag_sensors import LABELS_KEY, SENSORS_KEY, described
 from mm_fusion.recordings.bag_writer import BagWriter
 from mm_fusion.recordings.encode import COMPRESSED, info_of, message_of
@@ -31,7 +32,7 @@ from mm_fusion.recordings.label_messages import detections_of
 from mm_fusion.recordings.live_calibration import same_calibration
 from mm_fusion.recordings.message_parts import part, transform
 from mm_fusion.recordings.recording import Recording, Stream
-from mm_fusion.records import CameraImage, SensorRecord, Truth
+from mm_fusion.records import CameraImage, SensorRecord
 
 HELD_NS = 500_000_000  # records of one moment come stream by stream; the log is in time order
 
@@ -52,7 +53,6 @@ def convert(
     bag: Path,
     *,
     storage: str = "mcap",
-    base_frame: str = "base_link",
     progress: Callable[[], object] = lambda: None,
 ) -> None:
     """Write a recording as a bag: every stream, CameraInfo, /tf_static and /ground_truth.
@@ -64,7 +64,6 @@ def convert(
         recording: a data set, a bag or a simulated drive.
         bag: folder to make.
         storage: mcap or sqlite3.
-        base_frame: name of the vehicle's frame.
         progress: called once a frame.
 
     Raises:
@@ -72,7 +71,7 @@ def convert(
         RecordingError: the bag exists already or cannot be written, or the recording is empty.
     """
     with BagWriter(bag, storage, HELD_NS) as writer:
-        converter = _Converter(writer, recording.sensors, base_frame)
+        converter = _Converter(writer, recording.sensors)
         for moment in _moments(recording):
             converter.write(moment)
             if moment.counts:
@@ -83,9 +82,8 @@ def convert(
 class _Converter:
     """Writes moments; remembers what was said of the calibration and of the topics."""
 
-    def __init__(self, writer: BagWriter, sensors: Iterable[SensorConfig], base_frame: str) -> None:
+    def __init__(self, writer: BagWriter, sensors: Iterable[SensorConfig]) -> None:
         self._writer = writer
-        self._base = base_frame
         self._sensors = {s.name: replace(s, frame=s.frame or s.name) for s in sensors}
         self._written: dict[str, SensorConfig] = {}
         self._calibration: Calibration | None = None
@@ -98,7 +96,7 @@ class _Converter:
             self._record(self._sensors[stream], record, moment.calibration)
         if moment.truth is not None:
             self._truth = self._truth or moment.truth
-            message = detections_of(moment.truth, moment.stamp_ns, self._base)
+            message = detections_of(moment.truth, moment.stamp_ns, BASE_FRAME)
             kind = "vision_msgs/msg/Detection3DArray"
             self._writer.write(GROUND_TRUTH, kind, message, moment.stamp_ns)
 
@@ -118,9 +116,9 @@ class _Converter:
         places |= {name: camera.ego_from_camera for name, camera in calibration.cameras.items()}
         frames = {name: self._sensors[name].frame for name in places if name in self._sensors}
         transforms = [
-            transform(self._base, frame, places[name], stamp_ns)
+            transform(BASE_FRAME, frame, places[name], stamp_ns)
             for name, frame in frames.items()
-            if frame != self._base
+            if frame != BASE_FRAME
         ]
         if transforms:
             message = part(TRANSFORMS, transforms=transforms)

@@ -37,6 +37,7 @@ from mm_fusion.geometry.rigid import invert
 from mm_fusion.recordings.kitti_calibration import CAMERA, checked, rig_of_drive
 from mm_fusion.recordings.kitti_oxts import read_oxts, read_stamps
 from mm_fusion.recordings.picture import SUFFIXES, picture_size, read_picture
+from mm_fusion.recordings.points import read_points
 from mm_fusion.recordings.recording import (
     SENSORS,
     RecordedFrame,
@@ -47,7 +48,7 @@ from mm_fusion.recordings.recording import (
 )
 from mm_fusion.records import CameraImage, FramedRecord, LidarScan, MotionRecord
 
-_POINT_BYTES = 16  # x, y, z, reflectance as float32
+_COLUMNS = 4  # x, y, z, reflectance
 _TRUNCATED = 0.75  # of the drive's median size; whole scans of a drive differ by a tenth
 _FOLDERS = {"lidar": "velodyne_points", CAMERA: "image_02", "oxts": "oxts"}
 _SUFFIXES = {"lidar": (".bin",), CAMERA: SUFFIXES, "oxts": (".txt",)}
@@ -161,14 +162,7 @@ def read_velodyne(path: Path, stamp_ns: int) -> LidarScan:
     Raises:
         RecordingError: the file ends within a point, or is empty.
     """
-    values = path.read_bytes()
-    if not values or len(values) % _POINT_BYTES:
-        raise RecordingError(
-            f"{path}: truncated, {len(values)} bytes is not a whole number of "
-            f"{_POINT_BYTES}-byte points"
-        )
-    points = np.frombuffer(values, "<f4").reshape(-1, 4)
-    points = points[np.isfinite(points).all(axis=1)]
+    points = read_points(path, _COLUMNS)
     return LidarScan(
         stamp_ns=stamp_ns,
         points_lidar=np.ascontiguousarray(points[:, :3], np.float32),

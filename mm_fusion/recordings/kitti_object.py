@@ -32,6 +32,7 @@ import numpy as np
 from mm_fusion.config import SensorConfig
 from mm_fusion.errors import RecordingError
 from mm_fusion.geometry.rigid import invert, rotate, transform
+from mm_fusion.objects import CLASSES, UNKNOWN, UNKNOWN_OCCLUSION, Objects, Truth
 from mm_fusion.recordings.kitti import read_velodyne
 from mm_fusion.recordings.kitti_calibration import CAMERA, KittiRig, checked, rig_of_file
 from mm_fusion.recordings.picture import SUFFIXES, picture_size, read_picture
@@ -43,16 +44,7 @@ from mm_fusion.recordings.recording import (
     files_of,
     or_skipped,
 )
-from mm_fusion.records import (
-    CLASSES,
-    NS_PER_S,
-    UNKNOWN,
-    UNKNOWN_OCCLUSION,
-    Float64,
-    FramedRecord,
-    Objects,
-    Truth,
-)
+from mm_fusion.records import NS_PER_S, Float64, FramedRecord
 
 FRAME_PERIOD_NS = 10 * NS_PER_S  # made up: long enough that nothing is tracked across frames
 

@@ -25,9 +25,10 @@ import math
 import numpy as np
 
 from mm_fusion.geometry.rigid import rotation_from_quaternion, rotation_from_rpy, yaw_of
+from mm_fusion.objects import CLASSES, UNKNOWN, UNKNOWN_OCCLUSION, UNTRACKED, Objects, Truth
 from mm_fusion.recordings.headers import Message
 from mm_fusion.recordings.message_parts import header, part, point, quaternion, vector
-from mm_fusion.records import CLASSES, UNKNOWN, UNKNOWN_OCCLUSION, UNTRACKED, Int64, Objects, Truth
+from mm_fusion.records import Int64
 
 _OCCLUDED = "occluded_"
 

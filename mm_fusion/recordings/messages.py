@@ -27,7 +27,6 @@ from mm_fusion.recordings.headers import Message, frame_of, stamp_of
 from mm_fusion.recordings.images import camera_image, camera_of, compressed_image
 from mm_fusion.recordings.vehicle import (
     edge_of,
-    edges_of,
     gps_fix,
     imu_sample,
     odometry_sample,
@@ -63,7 +62,6 @@ __all__ = [
     "Message",
     "camera_of",
     "edge_of",
-    "edges_of",
     "frame_of",
     "stamp_of",
 ]

@@ -33,22 +33,14 @@ from mm_fusion.config import SensorConfig
 from mm_fusion.errors import CalibrationError, RecordingError
 from mm_fusion.geometry.boxes import moved_boxes
 from mm_fusion.geometry.rigid import rotate
+from mm_fusion.objects import CLASSES, UNKNOWN, UNKNOWN_OCCLUSION, Objects, Truth
 from mm_fusion.recordings.picture import picture_size, read_picture
+from mm_fusion.recordings.points import read_points
 from mm_fusion.recordings.recording import SENSORS, RecordedFrame, camera_sensor, chosen, or_skipped
-from mm_fusion.records import (
-    CLASSES,
-    UNKNOWN,
-    UNKNOWN_OCCLUSION,
-    Bool,
-    Float64,
-    FramedRecord,
-    LidarScan,
-    Objects,
-    Truth,
-)
+from mm_fusion.records import Bool, Float64, FramedRecord, LidarScan
 
 INFO = "info.json"
-_POINT_BYTES = 20  # x, y, z, intensity 0..255, ring as float32
+_COLUMNS = 5  # x, y, z, intensity 0..255, ring
 _SCORED = ("car", "truck", "bus", "trailer", "motorcycle", "bicycle", "pedestrian")
 _BACKGROUND = ("traffic_cone", "barrier")
 
@@ -140,16 +132,9 @@ def _camera(name: str, entry: Mapping[str, Any], path: Path) -> Camera:
 def _scan(path: Path, stamp_ns: int) -> LidarScan:
     """Read one LIDAR_TOP sweep; its files do not tell the moment of a point."""
     try:
-        values = path.read_bytes()
+        points = read_points(path, _COLUMNS)
     except OSError as error:
         raise RecordingError(f"{path}: {error.strerror}") from error
-    if not values or len(values) % _POINT_BYTES:
-        raise RecordingError(
-            f"{path}: truncated, {len(values)} bytes is not a whole number of "
-            f"{_POINT_BYTES}-byte points"
-        )
-    points = np.frombuffer(values, "<f4").reshape(-1, 5)
-    points = points[np.isfinite(points).all(axis=1)]
     return LidarScan(
         stamp_ns=stamp_ns,
         points_lidar=np.ascontiguousarray(points[:, :3], np.float32),

@@ -29,7 +29,8 @@ from typing import Protocol, TypeVar, runtime_checkable
 from mm_fusion.calibration import Calibration
 from mm_fusion.config import SensorConfig
 from mm_fusion.errors import RecordingError, RecordingWarning
-from mm_fusion.records import Float64, FramedRecord, MotionRecord, SensorRecord, Truth
+from mm_fusion.objects import Truth
+from mm_fusion.records import Float64, FramedRecord, MotionRecord, SensorRecord
 
 T = TypeVar("T")
 

@@ -16,7 +16,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -103,15 +102,6 @@ def odometry_sample(odometry: Message) -> OdometrySample:
         linear_ego=_vector(twist.linear, "twist.linear"),
         angular_ego=_vector(twist.angular, "twist.angular"),
     )
-
-
-def edges_of(message: Message) -> Iterator[tuple[str, str, Float64]]:
-    """Yield parent, child and parent_from_child (4, 4) of each transform of a tf2_msgs/TFMessage.
-
-    Raises:
-        MessageError: a transform's numbers are none.
-    """
-    return map(edge_of, message.transforms)
 
 
 def edge_of(stamped: Message) -> tuple[str, str, Float64]:

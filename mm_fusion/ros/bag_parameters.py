@@ -17,14 +17,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from struct import Struct
-from typing import Any
 
 import yaml
 
-from mm_fusion.config import FusionConfig, flatten, from_mapping, nested
+from mm_fusion.config import FusionConfig
+from mm_fusion.config_tree import flatten, nested
 from mm_fusion.errors import RecordingError
 from mm_fusion.recordings.bag import BagRecording
 from mm_fusion.records import NS_PER_S
@@ -32,21 +31,17 @@ from mm_fusion.records import NS_PER_S
 _STAMP_LE, _STAMP_BE = Struct("<iI"), Struct(">iI")
 
 
-def bag_config(bag: Path, changes: Mapping[str, Any] | None = None) -> FusionConfig:
-    """Return the settings for a bag: its sensors, and for the rest the defaults or `changes`.
-
-    Args:
-        bag: the bag's folder or file.
-        changes: setting by dotted name (`sync.tolerance_s`), sensors excepted.
+def bag_config(bag: Path) -> FusionConfig:
+    """Return the settings for a bag: its sensors, and for the rest the defaults.
 
     Raises:
-        RecordingError: the bag cannot be read or has no camera, LiDAR or radar.
-        ConfigError: a change is unknown or out of its range.
+        RecordingError: the bag cannot be read or has no topic of a sensor.
+        ConfigError: it has no camera, LiDAR or radar.
     """
     sensors = BagRecording(bag).sensors
     if not sensors:
         raise RecordingError(f"{bag} has no topic with a message type of a sensor")
-    return from_mapping(FusionConfig, {**nested(changes or {}), "sensors": sensors})
+    return FusionConfig(sensors=sensors)
 
 
 def write_parameters(config: FusionConfig, file: Path) -> Path:

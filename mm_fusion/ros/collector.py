@@ -34,7 +34,8 @@ from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CompressedImage
 from vision_msgs.msg import Detection3DArray
 
-from mm_fusion.records import CLASSES, NS_PER_S, UNKNOWN, UNTRACKED, Float64, Objects
+from mm_fusion.objects import CLASSES, UNKNOWN, UNTRACKED, Objects
+from mm_fusion.records import NS_PER_S, Float64
 
 DEPTH = 100
 

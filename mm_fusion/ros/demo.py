@@ -60,14 +60,13 @@ class Demo:
     figures: Mapping[str, Any]
 
 
-def demo(out: Path, seconds: float, stage: Stage, seed: int = 0) -> Demo:
+def demo(out: Path, seconds: float, stage: Stage) -> Demo:
     """Make a drive, play it through the node, score and draw what came out.
 
     Args:
         out: folder for everything; a former demo's bag in it is replaced.
         seconds: length of the drive.
         stage: told the name and length of each part, gives back where to report progress.
-        seed: of the drive; the same seed gives the same drive.
 
     Raises:
         FusionError: a part failed; the text says which.
@@ -76,7 +75,7 @@ def demo(out: Path, seconds: float, stage: Stage, seed: int = 0) -> Demo:
     bag = out / "bag"
     if bag.exists():
         shutil.rmtree(bag)
-    drive = simulate(seconds, seed)
+    drive = simulate(seconds)
     written = stage("simulating", len(drive))
     convert(drive, bag, progress=lambda: written(1))
     played = stage("playing", len(BagRecording(bag)))

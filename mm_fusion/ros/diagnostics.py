@@ -28,7 +28,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mm_fusion.records import FusionResult, Int64, SensorFrame
+from mm_fusion.objects import FusionResult
+from mm_fusion.records import Int64, SensorFrame
 
 FINEST_MS = 0.01
 COARSEST_MS = 100_000.0

@@ -27,8 +27,9 @@ from rclpy.timer import Timer
 from mm_fusion.calibration import Calibration
 from mm_fusion.config import FusionConfig
 from mm_fusion.errors import FusionError
+from mm_fusion.objects import FusionResult
 from mm_fusion.pipeline import build_pipeline
-from mm_fusion.records import FusionResult, MotionRecord
+from mm_fusion.records import MotionRecord
 from mm_fusion.ros.diagnostics import PipelineHealth, StageClock, steady_ns
 from mm_fusion.ros.inputs import Inputs, Job, Listener
 from mm_fusion.ros.publishers import Publishers

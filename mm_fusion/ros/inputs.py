@@ -42,6 +42,7 @@ from mm_fusion.records import (
 from mm_fusion.ros.diagnostics import Arrivals, SensorHealth, steady_ns
 from mm_fusion.ros.message_types import message_class
 from mm_fusion.ros.remarks import fault_of, remark_of
+from mm_fusion.ros.stalling import StallingClock
 from mm_fusion.ros.subscriptions import INFO_TYPE, FollowedTopic, info_topics
 from mm_fusion.sync.synchronizer import FrameSynchronizer
 
@@ -82,6 +83,7 @@ class Inputs:
         self._tf: list[Any] = []
         self._newest: tuple[int | None, int] = (None, 0)  # stream time, and when it became so
         self._warned_ns: dict[str, int] = {}
+        self._simulated = StallingClock()
         self.synchronizer = FrameSynchronizer(config.sync, config.sensors)
         self.health = {
             s.name: SensorHealth(topic=node.resolve_topic_name(s.topic)) for s in config.sensors
@@ -216,4 +218,6 @@ class Inputs:
     def _clock_ns(self) -> int:
         """Return the time that runs as stamps do: /clock where it is used, else a steady one."""
         clock = self._node.get_clock()
-        return clock.now().nanoseconds if clock.ros_time_is_active else steady_ns()
+        if not clock.ros_time_is_active:
+            return steady_ns()
+        return self._simulated.at(clock.now().nanoseconds, steady_ns())

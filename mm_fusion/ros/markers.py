@@ -24,7 +24,8 @@ from geometry_msgs.msg import Point, Pose, Vector3
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from mm_fusion.records import CLASSES, Float64, Objects
+from mm_fusion.objects import CLASSES, Objects
+from mm_fusion.records import Float64
 from mm_fusion.ros.object_messages import box_poses, box_sizes
 from mm_fusion.view.colors import class_color
 

@@ -36,7 +36,8 @@ from std_msgs.msg import Header
 from vision_msgs.msg import Detection3D, Detection3DArray, ObjectHypothesisWithPose
 
 from mm_fusion.geometry.rigid import quaternion_from_rotation
-from mm_fusion.records import CLASSES, NS_PER_S, UNTRACKED, EgoMotion, Float64, Objects
+from mm_fusion.objects import CLASSES, UNTRACKED, Objects
+from mm_fusion.records import NS_PER_S, Bool, EgoMotion, Float64, Int64
 
 STATIONARY_MPS = 0.5
 HEADED_MPS = 1.0  # from here on the motion tells front from back
@@ -45,7 +46,7 @@ HEIGHT_VARIANCE_M2 = 0.25  # of an object's centre, which `Objects` does not est
 TILT_VARIANCE_RAD2 = 0.01  # roll and pitch of an upright box
 YAW_VARIANCE_RAD2 = 0.1
 
-_AUTOWARE_LABELS = {name: getattr(ObjectClassification, name.upper()) for name in CLASSES}
+AUTOWARE_LABELS = {name: getattr(ObjectClassification, name.upper()) for name in CLASSES}
 
 
 def time_of(stamp_ns: int) -> Time:
@@ -86,7 +87,7 @@ def detections_message(objects: Objects, header: Header) -> Detection3DArray:
     columns = (
         box_poses(objects),
         box_sizes(objects),
-        _pose_covariances(objects),
+        pose_covariances(objects),
         objects.labels.tolist(),
         objects.scores.tolist(),
         objects.ids.tolist(),
@@ -118,7 +119,7 @@ def tracked_objects_message(objects: Objects, header: Header, session: bytes) ->
         tracked = TrackedObject(
             existence_probability=score
         )  # what it holds is filled, not replaced
-        named = ObjectClassification(label=_AUTOWARE_LABELS[CLASSES[label]], probability=score)
+        named = ObjectClassification(label=AUTOWARE_LABELS[CLASSES[label]], probability=score)
         tracked.classification = [named]
         identity = session + number.to_bytes(8, "big", signed=True)
         tracked.object_id.uuid = np.frombuffer(identity, np.uint8)
@@ -130,30 +131,35 @@ def tracked_objects_message(objects: Objects, header: Header, session: bytes) ->
 
 def _fill_kinematics(messages: list[TrackedObjectKinematics], objects: Objects) -> None:
     """Say where each object is and how it moves, in its own axes as REP-103 has them."""
-    speeds = np.linalg.norm(objects.velocities_ego, axis=1)  # NaN, which compares False, if unknown
-    velocities, twist_covariances = _twists(objects)
+    still, availability = motion_of(objects)
+    velocities, twist_covariances = twists(objects)
     columns = (
         box_poses(objects),
-        _pose_covariances(objects),
+        pose_covariances(objects),
         velocities.tolist(),
         twist_covariances,
-        (speeds < STATIONARY_MPS).tolist(),
-        (speeds > HEADED_MPS).tolist(),
+        still.tolist(),
+        availability.tolist(),
     )
-    for kinematics, pose, covariance, velocity, twist_covariance, still, headed in zip(
+    for kinematics, pose, covariance, velocity, twist_covariance, stands, available in zip(
         messages, *columns, strict=True
     ):
         placed, twist = kinematics.pose_with_covariance, kinematics.twist_with_covariance
         placed.pose, placed.covariance = pose, covariance
         twist.twist.linear.x, twist.twist.linear.y = velocity
         twist.covariance = twist_covariance
-        kinematics.is_stationary = still
-        kinematics.orientation_availability = (
-            TrackedObjectKinematics.AVAILABLE if headed else TrackedObjectKinematics.SIGN_UNKNOWN
-        )
+        kinematics.is_stationary = stands
+        kinematics.orientation_availability = available
 
 
-def _twists(objects: Objects) -> tuple[Float64, Float64]:
+def motion_of(objects: Objects) -> tuple[Bool, Int64]:
+    """Return which objects stand still, and what is known of each one's heading."""
+    speeds = np.linalg.norm(objects.velocities_ego, axis=1)  # NaN, which compares False, if unknown
+    headed, either = TrackedObjectKinematics.AVAILABLE, TrackedObjectKinematics.SIGN_UNKNOWN
+    return speeds < STATIONARY_MPS, np.where(speeds > HEADED_MPS, headed, either)
+
+
+def twists(objects: Objects) -> tuple[Float64, Float64]:
     """Return velocities (K, 2) in each object's own axes, 0 where unknown, and covariances."""
     cos, sin = np.cos(objects.yaws_rad), np.sin(objects.yaws_rad)
     object_from_ego = np.stack([np.stack([cos, sin], 1), np.stack([-sin, cos], 1)], 1)  # (K, 2, 2)
@@ -167,7 +173,7 @@ def _twists(objects: Objects) -> tuple[Float64, Float64]:
     return velocities, covariances.reshape(-1, 36)
 
 
-def _pose_covariances(objects: Objects) -> Float64:
+def pose_covariances(objects: Objects) -> Float64:
     """Spread (K, 4, 4) of x, y, vx, vy into (K, 36) of x, y, z, roll, pitch, yaw."""
     others = [HEIGHT_VARIANCE_M2, TILT_VARIANCE_RAD2, TILT_VARIANCE_RAD2, YAW_VARIANCE_RAD2]
     spread = np.zeros((len(objects), 6, 6))

@@ -28,7 +28,8 @@ from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from mm_fusion.config import FusionConfig, SensorConfig, flatten, from_mapping, nested, walk
+from mm_fusion.config import FusionConfig, SensorConfig
+from mm_fusion.config_tree import flatten, from_mapping, nested, walk
 from mm_fusion.errors import ConfigError, FusionError
 from mm_fusion.ros.descriptors import admits, described
 

@@ -18,7 +18,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -38,7 +37,6 @@ class PlayOptions:
     wait_for: tuple[str, ...] = ()  # begin when each of these topics has a subscriber
     wait_count: int = 0  # and there are so many subscriptions in all
     wait_s: float = 30.0  # but no later than this
-    progress: bool | None = None  # a bar on stderr; None: if it is a terminal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +89,13 @@ class Stop:
 class PlayBar:
     """Shows position and lag on a terminal, and nothing elsewhere."""
 
-    def __init__(self, duration_s: float, rate: float, shown: bool | None) -> None:
+    def __init__(self, duration_s: float, rate: float, shown: bool) -> None:
         self._rate = rate
         self._bar: tqdm[Any] = tqdm(
             total=round(duration_s, 1),
             desc="playing",
             bar_format="{desc} {percentage:3.0f}%|{bar}| {n:.1f}/{total:.1f} s{postfix}",
-            disable=not (sys.stderr.isatty() if shown is None else shown),
+            disable=not shown,
         )
 
     def close(self) -> None:

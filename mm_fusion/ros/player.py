@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 import resource
+import sys
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -94,7 +95,7 @@ class Player:
             self._node.get_logger().info(f"playing {len(self._publishers)} topics")
             began_s, cpu_began_s = time.monotonic(), _cpu_s()
             length_s = (self._bag.end_ns - self._bag.start_ns) / NS_PER_S
-            shown = self._options.progress
+            shown = sys.stderr.isatty()
             with closing(PlayBar(length_s, self._options.rate, shown)) as bar:
                 for due in ahead:
                     if not self._sleep_until(due):

@@ -45,7 +45,6 @@ def play(
     loop: bool = False,
     topics: Sequence[str] | None = None,
     wait_for: int = 0,
-    progress: bool | None = None,
 ) -> PlayReport:
     """Publish a rosbag2 on its topics with /clock; SIGINT ends it cleanly.
 
@@ -55,14 +54,11 @@ def play(
         loop: begin again at the end; the stamps are the recorded ones, so /clock jumps back.
         topics: only these; None: all.
         wait_for: begin when there are so many subscriptions (half a minute at most).
-        progress: show a bar; None: if stderr is a terminal.
 
     Raises:
         FusionError: the bag or an argument is wrong; the text says which and what to do.
     """
-    options = PlayOptions(
-        rate=rate, loop=loop, topics=tuple(topics or ()), wait_count=wait_for, progress=progress
-    )
+    options = PlayOptions(rate=rate, loop=loop, topics=tuple(topics or ()), wait_count=wait_for)
     with Stop().on_signals() as stop, _node([]) as node:
         return _play(node, bag, options, stop)
 

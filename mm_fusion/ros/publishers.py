@@ -19,7 +19,6 @@ from __future__ import annotations
 import array
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -32,12 +31,13 @@ from std_msgs.msg import Header
 from vision_msgs.msg import Detection3DArray
 from visualization_msgs.msg import MarkerArray
 
-from mm_fusion.calibration import Calibration, Camera
+from mm_fusion.calibration import Calibration
 from mm_fusion.config import FusionConfig
 from mm_fusion.errors import FusionError
-from mm_fusion.geometry.rigid import invert
+from mm_fusion.objects import FusionResult
 from mm_fusion.preprocess.image import decode
-from mm_fusion.records import FusionResult, UInt8
+from mm_fusion.records import UInt8
+from mm_fusion.ros.cdr import detections_bytes, tracked_objects_bytes, trusted
 from mm_fusion.ros.markers import CLEAR, ObjectMarkers
 from mm_fusion.ros.message_types import message_class
 from mm_fusion.ros.object_messages import (
@@ -47,7 +47,7 @@ from mm_fusion.ros.object_messages import (
     tracked_objects_message,
     transform_message,
 )
-from mm_fusion.view.overlay import draw_overlay
+from mm_fusion.view.overlay import draw_camera
 
 DEPTH = 10
 TF_DEPTH = 100
@@ -66,6 +66,7 @@ class Publishers:
         self._config = config
         self.output = config.output  # replaced as a whole when settings change
         self._all: list[LifecyclePublisher] = []
+        self._of_detections, self._of_tracks = _makers()
         self._detections = self._create(Detection3DArray, "~/detections")
         self._tracks = self._create(Detection3DArray, "~/tracks")
         self._objects = self._create(TrackedObjects, "~/objects")
@@ -108,9 +109,9 @@ class Publishers:
         """Publish everything of one frame but its pictures."""
         header = header_of(result.stamp_ns, self._config.base_frame)
         session, tracks = self._session, result.tracks
-        _send(self._detections, lambda: detections_message(result.detections, header))
-        _send(self._tracks, lambda: detections_message(tracks, header))
-        _send(self._objects, lambda: tracked_objects_message(tracks, header, session))
+        _send(self._detections, lambda: self._of_detections(result.detections, header))
+        _send(self._tracks, lambda: self._of_detections(tracks, header))
+        _send(self._objects, lambda: self._of_tracks(tracks, header, session))
         self._publish_pose(result)
         if self.output.markers:
             self._publish_markers(result, header)
@@ -126,12 +127,15 @@ class Publishers:
             MessageError: an image cannot be decoded; the others are published all the same.
         """
         broken: FusionError | None = None
+        frame, width_px = result.frame, self.output.overlay_width_px
+        objects = result.tracks if len(result.tracks) else result.detections
         for name, publisher in self._overlays.items():
             camera = calibration.cameras.get(name)
-            if camera is None or name not in result.frame.images or not _heard(publisher):
+            if camera is None or name not in frame.images or not _heard(publisher):
                 continue
             try:
-                picture = overlay(result, camera, self.output.overlay_width_px)
+                rgb = decode(frame.images[name])
+                picture = draw_camera(rgb, camera, frame, objects, width_px=width_px)
             except FusionError as error:
                 broken = error
                 continue
@@ -167,24 +171,6 @@ class Publishers:
         return publisher
 
 
-def overlay(result: FusionResult, camera: Camera, width_px: int) -> UInt8:
-    """Draw what was found into one camera's image, (H, W, 3) RGB.
-
-    The boxes are those of the frame's stamp, the camera is where it was when it took the image.
-    """
-    frame = result.frame
-    frame_from_image_stamp = invert(frame.image_stamp_from_frame[camera.name])
-    moved = replace(camera, ego_from_camera=frame_from_image_stamp @ camera.ego_from_camera)
-    return draw_overlay(
-        decode(frame.images[camera.name]),
-        moved,
-        result.tracks if len(result.tracks) else result.detections,
-        points_ego=frame.points_ego,
-        radar_ego=frame.radar_ego,
-        width_px=width_px,
-    )
-
-
 def jpeg_message(rgb: UInt8, header: Header) -> CompressedImage:
     """Compress an (H, W, 3) RGB picture."""
     quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
@@ -192,6 +178,13 @@ def jpeg_message(rgb: UInt8, header: Header) -> CompressedImage:
     data = array.array("B")
     data.frombytes(coded.tobytes())  # an ndarray would be copied element by element
     return CompressedImage(header=header, format="jpeg", data=data)
+
+
+def _makers() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return what makes detections and tracked objects: bytes where they can be trusted."""
+    if trusted():
+        return detections_bytes, tracked_objects_bytes
+    return detections_message, tracked_objects_message
 
 
 def _heard(publisher: LifecyclePublisher) -> bool:

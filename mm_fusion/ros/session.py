@@ -82,7 +82,6 @@ def run_session(
     config: FusionConfig | None = None,
     rate: float = 1.0,
     overlays: bool = False,
-    domain_id: int | None = None,
     progress: Callable[[int], object] = lambda new: None,
 ) -> SessionResult:
     """Play a bag into the fusion node, each in its own process, and collect what comes out.
@@ -93,7 +92,6 @@ def run_session(
         config: settings of the node; None: the defaults, with the sensors of the bag.
         rate: times the recorded pace.
         overlays: have the node draw its overlays.
-        domain_id: ROS domain of the session; None: one that other sessions are unlikely to use.
         progress: told how many more frames were answered.
 
     Raises:
@@ -101,7 +99,7 @@ def run_session(
     """
     config = bag_config(bag) if config is None else config
     reference, expected = reference_stamps(bag, config)
-    domain_id = private_domain() if domain_id is None else domain_id
+    domain_id = private_domain()
     cameras = [s.name for s in config.sensors if s.kind == "camera"] if overlays else []
     parameters = write_parameters(config, out / "parameters.yaml")
     with ExitStack() as stack:

@@ -30,7 +30,8 @@ from mm_fusion.config import SensorConfig
 from mm_fusion.errors import ConfigError
 from mm_fusion.geometry.boxes import wrap_angle
 from mm_fusion.geometry.rigid import invert, rotate, transform
-from mm_fusion.records import NS_PER_S, UNKNOWN_OCCLUSION, Float64, Objects, SensorRecord, Truth
+from mm_fusion.objects import UNKNOWN_OCCLUSION, Objects, Truth
+from mm_fusion.records import NS_PER_S, Float64, SensorRecord
 from mm_fusion.simulation.camera import CameraView
 from mm_fusion.simulation.lidar import Lidar
 from mm_fusion.simulation.navigation import Navigation
@@ -55,7 +56,6 @@ class Drive:
 
     def __init__(self, seconds: float, seed: int, rig: Rig) -> None:
         self._seconds = seconds
-        self._seed = seed
         self._rig = rig
         street, self._navigation, *self._noise = np.random.SeedSequence(seed).spawn(6)
         self.world = World(build_street(seconds, np.random.default_rng(street)))

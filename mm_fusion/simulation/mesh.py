@@ -58,12 +58,6 @@ class Mesh:
             materials=self.materials,
         )
 
-    def shifted(self, x: float, y: float, z: float = 0.0) -> Mesh:
-        """Return the mesh moved without turning."""
-        target_from_source = np.eye(4)
-        target_from_source[:3, 3] = x, y, z
-        return self.moved(target_from_source)
-
 
 def join(*meshes: Mesh) -> Mesh:
     """Make one mesh of several."""

@@ -25,7 +25,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mm_fusion.records import CLASSES, Float64
+from mm_fusion.objects import CLASSES
+from mm_fusion.records import Float64
 from mm_fusion.simulation.materials import KERB_M
 from mm_fusion.simulation.mesh import Mesh, Rgb
 from mm_fusion.simulation.motion import Path, Wave

@@ -39,15 +39,12 @@ class StreamStats:
     received: int = 0
     used: int = 0  # taken into at least one frame
     dropped: Counter[str] = field(default_factory=Counter)  # reason -> records
-    last_stamp_ns: int | None = None  # of the newest record, as it came
 
 
 @dataclass(slots=True)
 class SyncStats:
     """What became of the records and the frames, for diagnostics."""
 
-    frames_complete: int = 0  # frames with every stream
-    frames_partial: int = 0  # frames with a stream missing
     frames_withheld: int = 0  # not published, for want of a required stream
     resets: int = 0  # times the stamps jumped back and the buffers were emptied
     streams: dict[str, StreamStats] = field(default_factory=dict)

@@ -84,7 +84,7 @@ class FrameSynchronizer:
                 f"no camera, lidar or radar is named {stream!r}; known: {list(self._streams)}"
             )
         source.stats.received += 1
-        stamp_ns = source.stats.last_stamp_ns = record.stamp_ns
+        stamp_ns = record.stamp_ns
         if stamp_ns <= 0:
             source.drop(BAD_STAMP)
             return []
@@ -167,10 +167,6 @@ class FrameSynchronizer:
     def _frame(
         self, anchor: Anchor, found: list[tuple[Stream, int]], absent: list[Stream]
     ) -> SensorFrame:
-        if absent:
-            self.stats.frames_partial += 1
-        else:
-            self.stats.frames_complete += 1
         now_ns = self._clock.newest_ns or anchor.stamp_ns
         return SensorFrame(
             stamp_ns=anchor.stamp_ns,

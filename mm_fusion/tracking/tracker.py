@@ -23,7 +23,8 @@ import numpy as np
 from mm_fusion.config import TrackerConfig
 from mm_fusion.geometry.boxes import wrap_angle
 from mm_fusion.geometry.rigid import invert, yaw_of
-from mm_fusion.records import CLASSES, NS_PER_S, UNKNOWN, Float64, Int64, Objects
+from mm_fusion.objects import CLASSES, UNKNOWN, Objects
+from mm_fusion.records import NS_PER_S, Float64, Int64
 from mm_fusion.tracking.association import associate
 from mm_fusion.tracking.motion import predict, update
 

@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mm_fusion.geometry.boxes import corners
-from mm_fusion.records import Bool, Float32, Float64, Int64, Objects, UInt8
+from mm_fusion.objects import Objects
+from mm_fusion.records import Bool, Float32, Float64, Int64, UInt8
 from mm_fusion.view.colors import (
     AWAY,
     CLASS_COLORS,

@@ -19,7 +19,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mm_fusion.records import CLASSES, Float64, UInt8
+from mm_fusion.objects import CLASSES
+from mm_fusion.records import Float64, UInt8
 
 Rgb = tuple[int, int, int]
 

@@ -19,7 +19,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mm_fusion.records import CLASSES, UNTRACKED, Objects, UInt8
+from mm_fusion.objects import CLASSES, UNTRACKED, Objects
+from mm_fusion.records import UInt8
 from mm_fusion.view.colors import Rgb
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX

@@ -28,8 +28,9 @@ from mm_fusion.calibration import Camera
 from mm_fusion.geometry.boxes import EDGES, corners
 from mm_fusion.geometry.pinhole import project
 from mm_fusion.geometry.rigid import invert, transform
-from mm_fusion.records import Float32, Float64, Int64, Objects, UInt8
-from mm_fusion.view.colors import STANDING, TRUTH, Rgb, class_color, ramp
+from mm_fusion.objects import Objects
+from mm_fusion.records import EgoFrame, Float32, Float64, Int64, UInt8
+from mm_fusion.view.colors import STANDING, Rgb, class_color, ramp
 from mm_fusion.view.labels import describe, draw_label
 
 NEAR_M = 0.2  # box edges end here, in front of the camera
@@ -40,6 +41,40 @@ _SUBPIXEL = 4  # bits of cv2's fixed-point coordinates
 _FAR_PX = 1e5  # a projected end beyond this is drawn no farther: it left the picture long before
 
 
+def draw_camera(
+    rgb: UInt8, camera: Camera, frame: EgoFrame, objects: Objects, *, width_px: int
+) -> UInt8:
+    """Draw objects and a frame's LiDAR and radar into the image of one of its cameras.
+
+    The boxes are those of the frame's stamp; the camera is put where it was when it took the
+    image, for the vehicle has moved between the two.
+
+    Args:
+        rgb: (H, W, 3) the frame's image of that camera, decoded.
+        camera: where it is in the vehicle.
+        frame: whose points are drawn.
+        objects: boxes to draw.
+        width_px: width of the picture.
+
+    Returns:
+        (H', W', 3) u1 RGB
+    """
+    return draw_overlay(
+        rgb,
+        camera_at_image(camera, frame),
+        objects,
+        points_ego=frame.points_ego,
+        radar_ego=frame.radar_ego,
+        width_px=width_px,
+    )
+
+
+def camera_at_image(camera: Camera, frame: EgoFrame) -> Camera:
+    """Return the camera where it was, in the frame's `ego`, when it took the frame's image."""
+    frame_from_image_stamp = invert(frame.image_stamp_from_frame[camera.name])
+    return replace(camera, ego_from_camera=frame_from_image_stamp @ camera.ego_from_camera)
+
+
 def draw_overlay(
     rgb: UInt8,
     camera: Camera,
@@ -47,7 +82,6 @@ def draw_overlay(
     *,
     points_ego: Float32 | Float64 | None = None,
     radar_ego: Float32 | Float64 | None = None,
-    truth: Objects | None = None,
     width_px: int | None = None,
 ) -> UInt8:
     """Draw boxes, LiDAR and radar into an image and return the new picture.
@@ -58,7 +92,6 @@ def draw_overlay(
         objects: boxes in the colours of their classes, with class, id, score and speed.
         points_ego: (N, 3) m LiDAR points, coloured by depth.
         radar_ego: (M, 3) m radar returns, drawn as circles.
-        truth: boxes drawn as thin white lines without a name.
         width_px: width of the picture; None keeps the image's.
 
     Returns:
@@ -71,9 +104,6 @@ def draw_overlay(
         _draw_points(canvas, camera, camera_from_ego, points_ego)
     if radar_ego is not None and len(radar_ego):
         _draw_radar(canvas, camera, camera_from_ego, radar_ego)
-    if truth is not None:
-        for edges in _box_edges(truth, camera_from_ego, camera):
-            _draw_lines(canvas, edges, TRUTH, 1)
     _draw_objects(canvas, camera, camera_from_ego, objects)
     return canvas
 

@@ -24,8 +24,9 @@ from mm_fusion.config import GeometricConfig
 from mm_fusion.detection.geometric import GeometricDetector
 from mm_fusion.geometry.boxes import corners, wrap_angle
 from mm_fusion.geometry.rigid import compose, rotation_from_rpy, transform
+from mm_fusion.objects import CLASSES, SEEN_BY
 from mm_fusion.preprocess.ground import find_ground
-from mm_fusion.records import CLASSES, SEEN_BY, EgoFrame, EgoMotion
+from mm_fusion.records import EgoFrame, EgoMotion
 
 CAR, UNKNOWN = CLASSES.index("car"), CLASSES.index("unknown")
 SENSOR = np.array([0.0, 0.0, 1.8])

@@ -20,8 +20,9 @@ from numpy.testing import assert_allclose
 
 from mm_fusion.config import GeometricConfig
 from mm_fusion.detection.radar_boxes import BEST, HALF, radar_objects
+from mm_fusion.objects import CLASSES, SEEN_BY, UNKNOWN
 from mm_fusion.preprocess.ground import find_ground
-from mm_fusion.records import CLASSES, SEEN_BY, UNKNOWN, EgoFrame, EgoMotion
+from mm_fusion.records import EgoFrame, EgoMotion
 
 CAR = CLASSES.index("car")
 
@@ -78,9 +79,9 @@ def test_each_of_three_cars_is_found_near_its_place():
 
 
 @pytest.mark.parametrize(("count", "found"), [(5, 0), (7, 1)])
-def test_an_object_needs_as_many_returns_as_the_setting_says(count, found):
+def test_an_object_needs_to_be_worth_as_many_returns_as_the_setting_says(count, found):
     # each is worth at most one, a little less where the box does not fit them wholly
-    assert len(heard(on_a_car(20, 0, count=count), radar_min_returns=6)) == found
+    assert len(heard(on_a_car(20, 0, count=count), radar_min_worth=6)) == found
 
 
 def test_no_returns_are_no_objects():

@@ -19,7 +19,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from mm_fusion.detection.radial import members_of, moving_in, radial_velocity, with_velocities
-from mm_fusion.records import CLASSES, SEEN_BY, EgoFrame, EgoMotion, Objects
+from mm_fusion.objects import CLASSES, SEEN_BY, Objects
+from mm_fusion.records import EgoFrame, EgoMotion
 
 CAR, PEDESTRIAN = CLASSES.index("car"), CLASSES.index("pedestrian")
 AHEAD = np.array([1.0, 0.0])

@@ -19,13 +19,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from bags import MS, OPTICAL, START_NS
 
 from mm_fusion.calibration import Camera
 from mm_fusion.cli import main
 from mm_fusion.evaluation.check import CheckReport, check, print_check
 from mm_fusion.evaluation.check_findings import error
 from mm_fusion.evaluation.pictures import save_png
-from mm_fusion.geometry.rigid import compose
 from mm_fusion.recordings.bag import STATIC_TRANSFORMS, TRANSFORMS
 from mm_fusion.recordings.bag_writer import BagWriter
 from mm_fusion.recordings.convert import convert
@@ -35,10 +35,7 @@ from mm_fusion.recordings.open import open_recording
 from mm_fusion.records import CameraImage, LidarScan, RadarScan, TwistSample
 from mm_fusion.view.colors import STANDING, ramp
 
-MS = 1_000_000
-START_NS = 1_700_000_000_000_000_000
 GREY = 90
-OPTICAL = compose(np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]]), np.array([0.0, 0, 1.5]))
 FRONT = Camera(
     name="front",
     image_from_camera=np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]),

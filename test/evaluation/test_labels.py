@@ -18,7 +18,7 @@ import numpy as np
 from numpy.testing import assert_allclose
 
 from mm_fusion.evaluation.labels import at
-from mm_fusion.records import Objects, Truth
+from mm_fusion.objects import Objects, Truth
 
 MS = 1_000_000
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from mm_fusion.evaluation.matching import ScoredFrame, match
-from mm_fusion.records import CLASSES, Objects
+from mm_fusion.objects import CLASSES, Objects
 
 CAR, PEDESTRIAN = CLASSES.index("car"), CLASSES.index("pedestrian")
 

@@ -25,9 +25,9 @@ from mm_fusion.errors import ConfigError, RecordingError
 from mm_fusion.evaluation.results import boxes_of, objects_of, save_results
 from mm_fusion.evaluation.runner import collect, run
 from mm_fusion.geometry.rigid import invert
+from mm_fusion.objects import SEEN_BY, Objects
 from mm_fusion.recordings.convert import convert
 from mm_fusion.recordings.open import open_recording
-from mm_fusion.records import SEEN_BY, Objects
 
 CONFIG = FusionConfig()
 

@@ -18,8 +18,9 @@ import numpy as np
 
 from mm_fusion.calibration import Calibration, Camera
 from mm_fusion.evaluation.scope import lidar_points_of, scoped
+from mm_fusion.objects import Objects, Truth
 from mm_fusion.recordings.recording import RecordedFrame
-from mm_fusion.records import LidarScan, Objects, Truth
+from mm_fusion.records import LidarScan
 
 CAMERA = Camera(
     name="front",

@@ -23,7 +23,7 @@ from mm_fusion.evaluation.matching import Matches, ScoredFrame, match
 from mm_fusion.evaluation.results import Results, boxes_of, load_results, objects_of, save_results
 from mm_fusion.evaluation.scores import average_precision, average_precision_r40, score
 from mm_fusion.geometry.rigid import compose, invert, rotation_from_rpy
-from mm_fusion.records import CLASSES, Objects
+from mm_fusion.objects import CLASSES, Objects
 
 CAR, PEDESTRIAN = CLASSES.index("car"), CLASSES.index("pedestrian")
 

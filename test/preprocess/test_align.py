@@ -20,8 +20,8 @@ from numpy.testing import assert_allclose
 
 from mm_fusion.calibration import Calibration, Camera
 from mm_fusion.config import SensorConfig
-from mm_fusion.geometry.rigid import compose, moved, rotation_from_rpy, transform
-from mm_fusion.preprocess.align import align, deskewed
+from mm_fusion.geometry.rigid import compose, rotation_from_rpy, transform
+from mm_fusion.preprocess.align import align
 from mm_fusion.preprocess.radar import fold, forward_speed, over_ground, velocity_at
 from mm_fusion.recordings.open import open_recording
 from mm_fusion.records import CameraImage, EgoMotion, LidarScan, RadarScan, SensorFrame
@@ -99,22 +99,6 @@ def test_a_point_measured_later_is_moved_by_what_was_driven():
 def test_a_scan_of_another_stamp_is_moved_as_a_whole():
     ego = aligned({"lidar": scan([[10, 0, 0]], ms=940)}, place("lidar"), motion(forward=20))
     assert_allclose(ego.points_ego, [[10 - 1.2, 0, 0]], rtol=1e-5)
-
-
-def test_deskewing_is_the_arc_of_every_point_alone():
-    rng = np.random.default_rng(1)
-    points, offsets = rng.normal(0, 20, (50, 3)), rng.uniform(-0.1, 0.1, 50).astype(np.float32)
-    vehicle = EgoMotion(
-        linear_ego=np.array([15, 0.3, -0.1]), angular_ego=np.array([0.02, -0.03, 0.6])
-    )
-    slow = [
-        transform(moved(vehicle.linear_ego, vehicle.angular_ego, float(t)), p[None])[0]
-        for t, p in zip(offsets, points, strict=True)
-    ]
-    assert_allclose(deskewed(points, offsets, vehicle), slow, atol=2e-5)
-    straight = motion(forward=15)
-    expected = points + np.outer(offsets, [15, 0, 0])
-    assert_allclose(deskewed(points, offsets, straight), expected, atol=2e-5)
 
 
 def test_what_stands_still_has_no_speed_over_ground_wherever_the_radar_sits():

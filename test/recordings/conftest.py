@@ -21,19 +21,10 @@ import pytest
 
 from mm_fusion.calibration import Calibration, Camera
 from mm_fusion.geometry.rigid import compose, rotation_from_rpy
+from mm_fusion.objects import CLASSES, Objects, Truth
 from mm_fusion.recordings.recording import SENSORS, RecordedFrame, camera_sensor
 from mm_fusion.recordings.vehicle import DEFAULT_STD_MPS
-from mm_fusion.records import (
-    CLASSES,
-    CameraImage,
-    GpsFix,
-    ImuSample,
-    LidarScan,
-    Objects,
-    RadarScan,
-    Truth,
-    TwistSample,
-)
+from mm_fusion.records import CameraImage, GpsFix, ImuSample, LidarScan, RadarScan, TwistSample
 
 STAMP_NS = 1_700_000_000_123_456_789
 CODES = {"i1": 1, "u1": 2, "i2": 3, "u2": 4, "i4": 5, "u4": 6, "f4": 7, "f8": 8}

@@ -27,9 +27,10 @@ from mm_fusion.errors import RecordingError, RecordingWarning
 from mm_fusion.evaluation.scope import lidar_points_of
 from mm_fusion.geometry.pinhole import project_ego
 from mm_fusion.geometry.rigid import transform
+from mm_fusion.objects import CLASSES
 from mm_fusion.recordings.astyx import Astyx
 from mm_fusion.recordings.astyx_tables import RANGE_RATE_PERIOD_MPS
-from mm_fusion.records import CLASSES, GpsFix, TwistSample
+from mm_fusion.records import GpsFix, TwistSample
 
 EYE = np.eye(4).tolist()
 LIDAR = [[1.0, 0, 0, -0.5], [0, 1, 0, 0], [0, 0, 1, 0.2], [0, 0, 0, 1]]

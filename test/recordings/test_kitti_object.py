@@ -23,8 +23,8 @@ from mm_fusion.errors import RecordingError, RecordingWarning
 from mm_fusion.evaluation.scope import lidar_points_of
 from mm_fusion.geometry.boxes import corners
 from mm_fusion.geometry.pinhole import project_ego
+from mm_fusion.objects import CLASSES
 from mm_fusion.recordings.kitti_object import KittiObject
-from mm_fusion.records import CLASSES
 
 CALIB = """P2: 100 0 50 0 0 100 40 0 0 0 1 0
 R0_rect: 1 0 0 0 1 0 0 0 1

@@ -23,7 +23,7 @@ from rosbags.typesys import get_types_from_msg
 
 from mm_fusion.errors import MessageError
 from mm_fusion.recordings.interfaces import DEFINITIONS
-from mm_fusion.recordings.messages import DECODERS, edges_of
+from mm_fusion.recordings.messages import DECODERS, edge_of
 from mm_fusion.recordings.vehicle import (
     DEFAULT_STD_MPS,
     gps_fix,
@@ -121,7 +121,7 @@ def test_odometry(header_at):
 def test_transforms_lose_their_leading_slash(header_at):
     pose = Values(translation=xyz(1.0, 0, 2.0), rotation=turn(1.0, 0, 0, 0))
     stamped = Values(header=header_at(frame="/base_link"), child_frame_id="/lidar", transform=pose)
-    ((parent, child, matrix),) = edges_of(Values(transforms=[stamped]))
+    parent, child, matrix = edge_of(stamped)
     assert (parent, child) == ("base_link", "lidar")
     np.testing.assert_array_equal(matrix[:3, 3], [1, 0, 2])
 

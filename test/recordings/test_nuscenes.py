@@ -25,8 +25,8 @@ from mm_fusion.errors import RecordingError, RecordingWarning
 from mm_fusion.evaluation.scope import lidar_points_of
 from mm_fusion.geometry.pinhole import project_ego
 from mm_fusion.geometry.rigid import transform
+from mm_fusion.objects import CLASSES
 from mm_fusion.recordings.nuscenes import NuScenes
-from mm_fusion.records import CLASSES
 
 # lidar: x right, y forward -> ego: x forward, y left; 1 m ahead, 1.8 m up
 EGO_FROM_LIDAR = [[0, 1, 0, 1.0], [-1, 0, 0, 0], [0, 0, 1, 1.8], [0, 0, 0, 1]]

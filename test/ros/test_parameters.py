@@ -21,7 +21,8 @@ rclpy = pytest.importorskip("rclpy")
 from rclpy.node import Node  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 
-from mm_fusion.config import FusionConfig, flatten, walk  # noqa: E402
+from mm_fusion.config import FusionConfig  # noqa: E402
+from mm_fusion.config_tree import flatten, walk  # noqa: E402
 from mm_fusion.errors import ConfigError  # noqa: E402
 from mm_fusion.ros.parameter_files import unmatched_files  # noqa: E402
 from mm_fusion.ros.parameters import Parameters  # noqa: E402

@@ -23,7 +23,8 @@ from autoware_perception_msgs.msg import TrackedObjectKinematics as Kinematics
 from visualization_msgs.msg import Marker
 
 from mm_fusion.geometry.rigid import compose, rotation_from_rpy
-from mm_fusion.records import CLASSES, EgoMotion, Objects
+from mm_fusion.objects import CLASSES, Objects
+from mm_fusion.records import EgoMotion
 from mm_fusion.ros.markers import ObjectMarkers
 from mm_fusion.ros.object_messages import (
     detections_message,

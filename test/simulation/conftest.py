@@ -19,7 +19,7 @@ import pytest
 
 from mm_fusion.calibration import Camera
 from mm_fusion.geometry.rigid import compose
-from mm_fusion.records import CLASSES
+from mm_fusion.objects import CLASSES
 from mm_fusion.simulation.materials import Material
 from mm_fusion.simulation.mesh import box
 from mm_fusion.simulation.motion import Path, Wave

@@ -74,7 +74,7 @@ def test_every_lidar_scan_becomes_a_frame_with_the_nearest_of_each_camera(rig, s
     for frame in frames[1:-1]:
         for name in CAMERAS:
             assert frame.records[name].stamp_ns == nearest(stamps[name], frame.stamp_ns)
-    assert r.sync.stats.frames_complete >= len(frames) - 1
+    assert sum(not frame.missing for frame in frames) >= len(frames) - 1
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -162,7 +162,6 @@ def test_a_streams_offset_is_taken_from_its_stamps_and_from_the_records_of_the_f
     r.add("lidar", 1.0)
     (frame,) = r.add("camera", 1.115)
     assert frame.records["camera"].stamp_ns == 1_005_000_000
-    assert r.sync.stats.streams["camera"].last_stamp_ns == 1_115_000_000  # as it came
 
 
 def test_the_references_offset_is_taken_from_the_frames_stamp(rig):

@@ -20,7 +20,8 @@ from numpy.testing import assert_allclose
 
 from mm_fusion.config import TrackerConfig
 from mm_fusion.geometry.rigid import compose, invert, rotation_from_rpy, transform
-from mm_fusion.records import CLASSES, NS_PER_S, UNKNOWN, Objects
+from mm_fusion.objects import CLASSES, UNKNOWN, Objects
+from mm_fusion.records import NS_PER_S
 from mm_fusion.tracking.association import associate
 from mm_fusion.tracking.motion import predict, update
 from mm_fusion.tracking.tracker import Tracker

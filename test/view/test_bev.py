@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from mm_fusion.records import CLASSES, Objects
+from mm_fusion.objects import CLASSES, Objects
 from mm_fusion.view.bev import BACKGROUND, HIGH_M, LOW_M, TEXT, TopView, draw_bev
 from mm_fusion.view.colors import AWAY, CLOSING, RAMP_RGB, STANDING, TRUTH, class_color
 

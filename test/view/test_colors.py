@@ -17,7 +17,7 @@
 import numpy as np
 import pytest
 
-from mm_fusion.records import CLASSES
+from mm_fusion.objects import CLASSES
 from mm_fusion.view.colors import CLASS_COLORS, RAMP_RGB, class_color, ramp
 
 

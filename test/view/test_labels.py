@@ -17,7 +17,7 @@
 import numpy as np
 import pytest
 
-from mm_fusion.records import CLASSES, UNTRACKED, Objects
+from mm_fusion.objects import CLASSES, UNTRACKED, Objects
 from mm_fusion.view.labels import describe, draw_label
 
 CAR = CLASSES.index("car")

@@ -20,9 +20,10 @@ import numpy as np
 import pytest
 
 from mm_fusion.calibration import Camera
-from mm_fusion.records import CLASSES, Objects
-from mm_fusion.view.colors import STANDING, TRUTH, class_color, ramp
-from mm_fusion.view.overlay import FAR_DEPTH_M, draw_overlay
+from mm_fusion.objects import CLASSES, Objects
+from mm_fusion.records import EgoFrame, EgoMotion
+from mm_fusion.view.colors import STANDING, class_color, ramp
+from mm_fusion.view.overlay import FAR_DEPTH_M, draw_camera, draw_overlay
 
 OPTICAL = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 CAMERA = Camera(
@@ -119,12 +120,6 @@ def test_a_radar_return_is_a_ring():
     assert picture[60, 106].tolist() == list(STANDING)
 
 
-def test_truth_is_drawn_white_and_without_a_label():
-    picture = drawn(truth=box(11))
-    assert picture[60, 80].min() > 0.9 * TRUTH[0]  # a thin line is smoothed
-    assert not picture[:35].any()
-
-
 def test_an_image_of_twice_the_size_is_drawn_on_at_its_own_scale():
     # pixel centres are whole: (80 + 1/2) * 2 - 1/2 = 160.5
     picture = drawn(points_ego=np.array([[10.0, 1, 1]]), shape=(240, 400))
@@ -154,3 +149,30 @@ def test_edges_bend_with_the_lens(strength):
     assert (picture[corner[1] - 1 : corner[1] + 2, corner[0] - 1 : corner[0] + 2] != 0).any()
     # the middle of the right edge: 100 + 40 * (1 + k * 0.04)
     assert picture[60, round(100 + 40 * (1 + strength * 0.04))].any()
+
+
+def test_the_camera_is_put_where_it_took_the_image():
+    # three metres on: the near face is 7 m ahead, u = 100 - 200 / 7 = 71, no longer 80
+    later_from_frame = np.eye(4)
+    later_from_frame[0, 3] = -3.0
+    frame = EgoFrame(
+        stamp_ns=1,
+        points_ego=np.float32([[23, 1, 0]]),  # 20 m ahead by then: u = 100 - 200 / 20
+        intensity=np.zeros(1, np.float32),
+        radar_ego=np.zeros((0, 3), np.float32),
+        radar_ray_ego=np.zeros((0, 3), np.float32),
+        radial_speed_mps=np.zeros(0, np.float32),
+        rcs_dbsm=np.zeros(0, np.float32),
+        images={},
+        image_stamp_from_frame={"front": later_from_frame},
+        motion=EgoMotion(linear_ego=np.zeros(3), angular_ego=np.zeros(3)),
+        map_from_ego=np.eye(4),
+        present=frozenset({"lidar", "front"}),
+        present_kinds=frozenset({"lidar", "camera"}),
+        missing={},
+    )
+    black = np.zeros((120, 200, 3), np.uint8)
+    picture = draw_camera(black, CAMERA, frame, box(11), width_px=200)
+    assert picture[60, 71].tolist() == list(CAR)
+    assert picture[60, 80].tolist() != list(CAR)
+    assert picture[60, 90].tolist() == ramp(np.array([20.0]), FAR_DEPTH_M, 0.0)[0].tolist()

@@ -1,0 +1,178 @@
+# Copyright 2026 The mm_fusion authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What each verb of the command line does: calls one function of a room, prints.
+
+Rooms are imported where they are used, so that no verb waits for what it does not need.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mm_fusion.config import FusionConfig
+from mm_fusion.config_tree import load_config
+from mm_fusion.errors import ConfigError, RecordingError
+
+
+def demo(args: argparse.Namespace) -> None:
+    """Drive through the synthetic street with the real nodes, and score it."""
+    from mm_fusion.ros.demo import demo as run_demo
+    from mm_fusion.ros.demo import print_demo
+
+    with ExitStack() as bars:
+
+        def stage(name: str, total: float) -> Callable[[float], object]:
+            bars.close()  # the former one is complete
+            update: Callable[[float], object] = bars.enter_context(_bar(name, total)).update
+            return update
+
+        outcome = run_demo(args.out, args.seconds, stage)
+    print_demo(outcome)
+
+
+def convert(args: argparse.Namespace) -> None:
+    """Turn a data set into a bag."""
+    from mm_fusion.recordings.convert import convert as convert_recording
+    from mm_fusion.recordings.open import open_recording
+
+    recording = open_recording(args.source, layout=args.layout, frames=args.frames)
+    with _bar("converting", len(recording)) as bar:
+        convert_recording(recording, args.bag, storage=args.storage, progress=lambda: bar.update(1))
+    print(f"{args.bag}: {recording.layout}, play it with `mm_fusion play {args.bag}`")
+
+
+def play(args: argparse.Namespace) -> None:
+    """Publish a bag on its topics."""
+    from mm_fusion.ros.player_node import play as play_bag
+
+    play_bag(args.bag, rate=args.rate, loop=args.loop, topics=args.topics, wait_for=args.wait_for)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the pipeline over a recording, without ROS."""
+    from mm_fusion.evaluation.results import save_results
+    from mm_fusion.evaluation.runner import collect
+    from mm_fusion.evaluation.runner import run as run_pipeline
+    from mm_fusion.recordings.open import open_recording
+
+    config = _config(args)
+    recording = open_recording(args.source, layout=args.layout, frames=args.frames)
+    tokens = _tokens(args.frames_file)
+    without = [w for w in args.without.split(",") if w]
+    frames = run_pipeline(recording, config, without=without, tokens=tokens)
+    count = len(tokens) if tokens is not None else len(recording)
+    with _bar("running", count) as bar:
+        results = collect(frames, recording, config, without=without, progress=bar.update)
+    save_results(args.out, results)
+    boxes = sum(len(boxes) for boxes in results.frames.values())
+    print(f"{args.out}: {len(results.frames)} frames, {boxes} objects")
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    """Score results against the labels of a recording."""
+    from mm_fusion.evaluation.report import evaluate as score_results
+    from mm_fusion.evaluation.report import plot_score, print_score
+    from mm_fusion.evaluation.results import load_results
+    from mm_fusion.recordings.open import open_recording
+
+    results = load_results(args.results)
+    truth = open_recording(args.truth, layout=args.layout)
+    score, curves = score_results(
+        results,
+        truth,
+        distance_m=args.distance,
+        range_m=args.range,
+        min_lidar_points=args.min_lidar_points,
+        tokens=_tokens(args.frames_file),
+    )
+    print_score(score, args.results.name)
+    if args.json:
+        args.json.write_text(json.dumps(score.as_dict(), indent=1) + "\n")
+        print(f"figures: {args.json}")
+    if args.plot:
+        plot_score(curves, args.plot)
+        print(f"plot: {args.plot}")
+
+
+def check(args: argparse.Namespace) -> int:
+    """Say what is wrong with a bag; return 1 if anything is an error."""
+    from mm_fusion.evaluation.check import check as check_bag
+    from mm_fusion.evaluation.check import print_check
+
+    report = check_bag(args.bag, args.out)
+    print_check(report)
+    return 1 if report.errors else 0
+
+
+def view(args: argparse.Namespace) -> None:
+    """Draw one frame."""
+    from mm_fusion.evaluation.pictures import picture
+    from mm_fusion.evaluation.results import load_results
+    from mm_fusion.recordings.open import open_recording
+
+    token = picture(
+        open_recording(args.source, layout=args.layout),
+        args.png,
+        config=FusionConfig(),
+        results=load_results(args.results) if args.results else None,
+        token=args.frame,
+    )
+    print(f"{args.png}: frame {token}")
+
+
+def bench(args: argparse.Namespace) -> None:
+    """Measure the nodes on this machine."""
+    from mm_fusion.ros.bench import bench_bag, bench_transport, print_bench
+
+    if args.transport:
+        figures = bench_transport(seconds=args.seconds)
+    elif args.bag is not None:
+        figures = bench_bag(args.bag, rate=args.rate)
+    else:
+        raise ConfigError("bench: give --bag BAG, or --transport for the transport alone")
+    if args.json:
+        print(json.dumps(figures, indent=1, sort_keys=True))
+    else:
+        print_bench(figures)
+
+
+def _config(args: argparse.Namespace) -> FusionConfig:
+    config = load_config(args.config) if args.config else FusionConfig()
+    return replace(config, detector=args.detector)
+
+
+def _tokens(path: Path | None) -> list[str] | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text().split()
+    except OSError as error:
+        raise RecordingError(f"frames file {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RecordingError(f"frames file {path} is no text: {error}") from error
+
+
+def _bar(what: str, total: float) -> Any:  # noqa: ANN401  # tqdm has no types
+    from tqdm import tqdm
+
+    quiet = not sys.stderr.isatty()
+    return tqdm(desc=what, total=total, unit="frame", disable=quiet, dynamic_ncols=True)
