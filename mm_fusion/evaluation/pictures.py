@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from mm_fusion.recordings.recording import Recording
 
 OVERLAY_PX = 960
+WIDEST = 2  # of a column, in heights: a single wide view keeps room below it
 
 
 def draw_frame(
@@ -141,14 +142,13 @@ def _beside(left: UInt8, right: Sequence[UInt8]) -> UInt8:
     if not right:
         return left
     width = min(view.shape[1] for view in right)
-    scaled = [
-        cv2.resize(view, (width, round(view.shape[0] * width / view.shape[1]))) for view in right
-    ]
-    column = np.concatenate(scaled)
+    column = np.concatenate(
+        [cv2.resize(view, (width, round(view.shape[0] * width / view.shape[1]))) for view in right]
+    )
     height = left.shape[0]
-    if column.shape[0] > height:
-        size = (round(column.shape[1] * height / column.shape[0]), height)
-        column = np.asarray(cv2.resize(column, size, interpolation=cv2.INTER_AREA), np.uint8)
-    padded = np.zeros((height, column.shape[1], 3), np.uint8)
-    padded[: column.shape[0]] = column
+    wide = min(round(column.shape[1] * height / column.shape[0]), WIDEST * height)
+    high = round(column.shape[0] * wide / column.shape[1])
+    column = np.asarray(cv2.resize(column, (wide, high), interpolation=cv2.INTER_AREA), np.uint8)
+    padded = np.zeros((height, wide, 3), np.uint8)
+    padded[:high] = column[:height]
     return np.concatenate([left, padded], axis=1)
