@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from mm_fusion.recordings.recording import Recording
 
 OVERLAY_PX = 960
-WIDEST = 2  # of a column, in heights: a single wide view keeps room below it
+WIDEST = 2  # of all the cameras' views, in heights of the picture
 
 
 def draw_frame(
@@ -138,17 +138,23 @@ def save_png(path: Path, rgb: UInt8) -> None:
 
 
 def _beside(left: UInt8, right: Sequence[UInt8]) -> UInt8:
-    """Put pictures in a column beside the first, scaled so that the column is as high."""
+    """Put pictures beside the first, in the grid that shows them largest."""
     if not right:
         return left
-    width = min(view.shape[1] for view in right)
-    column = np.concatenate(
-        [cv2.resize(view, (width, round(view.shape[0] * width / view.shape[1]))) for view in right]
-    )
-    height = left.shape[0]
-    wide = min(round(column.shape[1] * height / column.shape[0]), WIDEST * height)
-    high = round(column.shape[0] * wide / column.shape[1])
-    column = np.asarray(cv2.resize(column, (wide, high), interpolation=cv2.INTER_AREA), np.uint8)
-    padded = np.zeros((height, wide, 3), np.uint8)
-    padded[:high] = column[:height]
-    return np.concatenate([left, padded], axis=1)
+    height, count = left.shape[0], len(right)
+    aspect = max(view.shape[1] / view.shape[0] for view in right)
+
+    def width(columns: int) -> int:
+        rows = -(-count // columns)
+        return int(min(WIDEST * height / columns, height / rows * aspect))
+
+    columns = max(range(1, count + 1), key=width)
+    wide, high = width(columns), int(width(columns) / aspect)
+    canvas = np.zeros((height, columns * wide, 3), np.uint8)
+    for number, view in enumerate(right):
+        row, column = divmod(number, columns)
+        fitted = (wide, min(round(view.shape[0] * wide / view.shape[1]), height))
+        scaled = cv2.resize(view, fitted, interpolation=cv2.INTER_AREA)[:high]
+        top, start = row * high, column * wide
+        canvas[top : top + len(scaled), start : start + wide] = scaled
+    return np.concatenate([left, canvas], axis=1)
