@@ -20,6 +20,7 @@ Exit codes: 0 done, 1 could not (one sentence on stderr), 2 wrong usage.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import warnings
@@ -134,9 +135,12 @@ def _add_source_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
     return value
 
 

@@ -171,7 +171,7 @@ def test_a_frame_that_is_not_there_cannot_be_viewed(kitti_raw, tmp_path, capsys)
 def test_results_of_another_recording_are_not_scored(kitti_raw, tmp_path, capsys):
     (tmp_path / "r.json").write_text('{"meta": {}, "results": {"0000000000": []}}')
     said = one_sentence(["evaluate", tmp_path / "r.json", "--truth", kitti_raw], capsys)
-    assert "is it the source they were made from?" in said
+    assert "holds no labels, or is not the source they were made from" in said
 
 
 def test_a_run_is_scored_plotted_and_seen(astyx, tmp_path, capsys):
@@ -222,3 +222,11 @@ def test_settings_come_from_the_file(astyx, tmp_path):
 def test_without_a_terminal_no_bar_is_drawn(astyx, tmp_path, capsys):
     assert main(["run", str(astyx), "--out", str(tmp_path / "r.json"), "--frames", "1"]) == 0
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("seconds", ["x", "-1", "0", "nan", "inf"])
+def test_a_length_that_is_no_positive_number_is_wrong_usage(seconds, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["demo", "--seconds", seconds])
+    assert left.value.code == 2
+    assert f"'{seconds}' is not a positive number" in capsys.readouterr().err

@@ -66,8 +66,8 @@ def evaluate(
     frames = pair_all(labelled, detections, range_m=range_m, min_lidar_points=min_lidar_points)
     if not frames:
         raise RecordingError(
-            f"none of the {len(wanted)} frames of the results is labelled in {source.layout}; "
-            "is it the source they were made from?"
+            f"none of the {len(wanted)} frames of the results is labelled in {source.layout}: "
+            "it holds no labels, or is not the source they were made from"
         )
     figures = score(
         frames, distance_m=distance_m, range_m=range_m, min_lidar_points=min_lidar_points
