@@ -60,6 +60,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     added = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
+    _add_playing(added)
+    _add_scoring(added)
+    _add_tools(added)
+    return parser
+
+
+Verbs = Any  # argparse keeps the type of subparsers to itself
+
+
+def _add_playing(added: Verbs) -> None:
     demo = _verb(added, verbs.demo, "a synthetic drive through the real nodes, scored and drawn")
     demo.add_argument("--out", type=Path, default=Path("demo"), help="folder of what it makes")
     demo.add_argument("--seconds", type=_positive, default=10.0, help="length of the drive")
@@ -79,6 +89,8 @@ def _parser() -> argparse.ArgumentParser:
         "--wait-for", type=int, default=0, metavar="N", help="wait for N subscriptions first"
     )
 
+
+def _add_scoring(added: Verbs) -> None:
     run = _verb(added, verbs.run, "the pipeline off line over a bag or a data set, no ROS")
     run.add_argument("source", type=Path, metavar="SOURCE")
     run.add_argument("--out", type=Path, required=True, metavar="RESULTS.json")
@@ -99,6 +111,15 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--json", type=Path, help="write the figures here")
     evaluate.add_argument("--plot", type=Path, help="draw precision over recall here (PNG)")
 
+
+def _add_tools(added: Verbs) -> None:
+    track = _verb(added, verbs.track, "detection files into track files, without a recording")
+    track.add_argument("detections", type=Path, metavar="DETECTIONS")
+    track.add_argument("--out", type=Path, required=True, metavar="DIR")
+    track.add_argument(
+        "--from", dest="layout", choices=("kitti_tracking",), default="kitti_tracking"
+    )
+
     check = _verb(added, verbs.check, "what is wrong with a bag, and what to do")
     check.add_argument("bag", type=Path, metavar="BAG")
     check.add_argument("--out", type=Path, default=Path("check"), help="folder of the overlays")
@@ -116,11 +137,10 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--transport", action="store_true", help="six cameras and a LiDAR, 300 MB/s")
     bench.add_argument("--seconds", type=_positive, default=10.0, help="of --transport")
     bench.add_argument("--json", action="store_true", help="JSON instead of a table")
-    return parser
 
 
 def _verb(
-    added: Any,  # noqa: ANN401  # argparse keeps the type of subparsers to itself
+    added: Verbs,
     call: Callable[[argparse.Namespace], int | None],
     text: str,
 ) -> argparse.ArgumentParser:

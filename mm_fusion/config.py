@@ -189,6 +189,15 @@ class TrackerConfig(Checked):
     lifetime_s: float = setting(
         1.0, "a track without a detection for this long ends", low=0.05, high=30, live=True
     )
+    coast_s: float = setting(
+        1.0, "one without a detection for this long is not published", low=0, high=30, live=True
+    )
+    birth_speed_std_mps: float = setting(
+        10.0, "how fast a new track may be where nothing measured its velocity", low=0.1, live=True
+    )
+    size_cost: float = setting(
+        2.0, "added to the squared distance for each e-fold between two sizes", low=0, live=True
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

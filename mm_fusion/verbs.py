@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -111,6 +112,26 @@ def evaluate(args: argparse.Namespace) -> None:
     if args.plot:
         plot_score(curves, args.plot)
         print(f"plot: {args.plot}")
+
+
+def track(args: argparse.Namespace) -> None:
+    """Track the detections of files."""
+    from mm_fusion.evaluation.track_files import track_sequence
+    from mm_fusion.recordings.kitti_tracking import find_detections, save_tracks
+
+    detections = find_detections(args.detections)
+    frames = sum(sequence.frames for sequence in detections.values())
+    with _bar("tracking", frames) as bar:
+        began_s = time.perf_counter()
+        tracks = {
+            (kind, name): track_sequence(kind, sequence, lambda: bar.update(1))
+            for (kind, name), sequence in detections.items()
+        }
+        took_s = time.perf_counter() - began_s
+    save_tracks(args.out, tracks)
+    found = sum(len({box.track for box in boxes}) for boxes in tracks.values())
+    rate = f", {frames / took_s:.0f} frames/s without reading and writing" if frames else ""
+    print(f"{args.out}: {len(tracks)} files, {frames} frames, {found} tracks{rate}")
 
 
 def check(args: argparse.Namespace) -> int:

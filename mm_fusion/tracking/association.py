@@ -25,7 +25,12 @@ REFUSED = 1e6  # cost of a pair outside the gate; larger than any sum of gated c
 
 
 def associate(
-    predicted: Float64, covariances: Float64, measured: Float64, noises: Float64, gate: float
+    predicted: Float64,
+    covariances: Float64,
+    measured: Float64,
+    noises: Float64,
+    gate: float,
+    extra: Float64 | float = 0.0,
 ) -> tuple[Int64, Int64]:
     """Pair tracks with detections by squared Mahalanobis distance of the position.
 
@@ -35,6 +40,7 @@ def associate(
         measured: (D, 2) m.
         noises: (D, 2, 2) m^2, of the measured.
         gate: largest squared distance of a pair; chi-square with two degrees of freedom.
+        extra: (T, D), what else speaks against a pair, in squared distances.
 
     Returns:
         rows of tracks and of detections, paired, each (P,).
@@ -49,7 +55,8 @@ def associate(
         spread[..., 1, 1] * x**2 - 2 * spread[..., 0, 1] * x * y + spread[..., 0, 0] * y**2
     ) / determinant
     # the determinant keeps a vague track from winning over a sharp one at the same distance
-    cost = np.where(distance <= gate, distance + np.log(np.maximum(determinant, 1e-9)), REFUSED)
+    cost = distance + np.log(np.maximum(determinant, 1e-9)) + extra
+    cost = np.where(distance <= gate, cost, REFUSED)
     tracks, detections = linear_sum_assignment(cost)
     paired = distance[tracks, detections] <= gate
     return tracks[paired], detections[paired]

@@ -29,7 +29,7 @@ from mm_fusion.tracking.association import associate
 from mm_fusion.tracking.motion import predict, update
 
 UNMEASURED_VARIANCE = 1e6  # m^2/s^2, of a velocity nobody measured
-BIRTH_VELOCITY_VARIANCE = 100.0  # m^2/s^2: road users move at up to some 20 m/s
+SMALLEST_M = 0.2  # sizes below this say nothing
 TURNING_SPEED_MPS = 2.0  # from here on the direction of motion says where the front is
 
 
@@ -92,6 +92,7 @@ class Tracker:
             measured[:, :2],
             noises[:, :2, :2],
             self._config.gate,
+            self._config.size_cost * _unlike(tracks.objects.sizes_m, detected.sizes_m),
         )
         self._correct(matched, detected[used], (measured[used], noises[used]), stamp_ns)
         fresh = np.setdiff1d(np.arange(len(detected)), used)
@@ -135,7 +136,7 @@ class Tracker:
         count = len(detected)
         ids = np.arange(self._next_id, self._next_id + count, dtype=np.int64)
         self._next_id += count
-        prior = np.diag([0.0, 0.0, BIRTH_VELOCITY_VARIANCE, BIRTH_VELOCITY_VARIANCE])
+        prior = np.diag([0.0, 0.0, *[self._config.birth_speed_std_mps**2] * 2])
         start = np.concatenate([measured[:, :2], np.zeros((count, 2))], axis=1)
         wide = prior + np.diag([UNMEASURED_VARIANCE] * 2 + [0.0, 0.0])
         states, covariances = update(start, np.tile(wide, (count, 1, 1)), measured, noises)
@@ -159,8 +160,10 @@ class Tracker:
         self._tracks = self._tracks.rows(np.flatnonzero(alive))
 
     def _confirmed(self, map_from_ego: Float64, stamp_ns: int) -> Objects:
-        rows = np.flatnonzero(self._tracks.hits >= self._config.confirm_hits)
-        tracks = self._tracks.rows(rows)
+        confirmed = self._tracks.hits >= self._config.confirm_hits
+        unseen_ns = stamp_ns - self._tracks.seen_ns
+        shown = confirmed & (unseen_ns <= self._config.coast_s * NS_PER_S)
+        tracks = self._tracks.rows(np.flatnonzero(shown))
         centers = tracks.objects.centers_ego.copy()
         centers[:, :2] = tracks.states[:, :2]
         speed = np.linalg.norm(tracks.states[:, 2:], axis=1)
@@ -178,6 +181,12 @@ class Tracker:
             covariances=tracks.covariances.copy(),
         )
         return _carried(in_map, invert(map_from_ego))
+
+
+def _unlike(sizes_a_m: Float64, sizes_b_m: Float64) -> Float64:
+    """Return how unlike sizes (A, 3) and (B, 3) are, (A, B): the sum of their log ratios."""
+    logs_a, logs_b = (np.log(np.maximum(sizes, SMALLEST_M)) for sizes in (sizes_a_m, sizes_b_m))
+    return np.asarray(np.abs(logs_a[:, None] - logs_b[None]).sum(axis=2))
 
 
 def _elected(votes: Float64) -> Int64:

@@ -159,3 +159,34 @@ def test_an_update_weighs_by_the_variances():
     )
     assert_allclose(states, [[1, 1, 1, 1]])
     assert_allclose(covariances[0], 0.75 * np.eye(4))
+
+
+def test_a_track_that_may_not_coast_is_not_published_unseen_but_kept():
+    tracker = Tracker(TrackerConfig(confirm_hits=1, lifetime_s=1.0, coast_s=0.15))
+    (track_id,) = tracker.update(seen((10, 0)), STILL, at(0)).ids
+    counts = [len(tracker.update(Objects.none(), STILL, at(0.1 * k))) for k in (1, 2, 3)]
+    assert counts == [1, 0, 0]
+    assert tracker.update(seen((10, 0)), STILL, at(0.4)).ids.tolist() == [track_id]
+
+
+def test_of_two_as_near_the_one_of_its_size_continues_a_track():
+    tracker = Tracker(TrackerConfig(confirm_hits=1))
+    car, person = [0, 0, 0.8, 4.2, 1.8, 1.6, 0], [0, 1.5, 0.8, 0.5, 0.5, 1.7, 0]
+    first = tracker.update(Objects.of_boxes(np.array([car, person])), STILL, at(0))
+    car_id, person_id = first.ids.tolist()
+    # both now lie as far from where the car was as from where the person was
+    car[:2], person[:2] = (0.3, 0.75), (-0.3, 0.75)
+    second = tracker.update(Objects.of_boxes(np.array([person, car])), STILL, at(0.1))
+    lengths = dict(zip(second.ids.tolist(), second.sizes_m[:, 0].tolist(), strict=True))
+    assert lengths[car_id] > 4
+    assert lengths[person_id] < 1
+
+
+def test_a_new_track_may_be_as_fast_as_the_setting_says():
+    # 3 m in 0.1 s: within three standard deviations of 10 m/s, not of 2 m/s
+    for std_mps, same in ((10.0, True), (2.0, False)):
+        config = TrackerConfig(confirm_hits=1, birth_speed_std_mps=std_mps, gate=9.0)
+        tracker = Tracker(config)
+        (track_id,) = tracker.update(seen((10, 0)), STILL, at(0)).ids
+        tracks = tracker.update(seen((13, 0)), STILL, at(0.1))
+        assert (track_id in tracks.ids.tolist()[:1] and len(tracks) == 1) is same

@@ -1,0 +1,155 @@
+# Copyright 2026 The mm_fusion authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The tracker on files of detections."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from mm_fusion.cli import main
+from mm_fusion.evaluation.track_files import track_sequence
+from mm_fusion.geometry.boxes import iou_3d
+from mm_fusion.recordings.kitti_tracking import TrackingDetections, boxes_of, find_detections
+
+KINDS = ("car", "pedestrian", "cyclist")
+
+
+def detections(rows):
+    """Detections from (frame, x ahead m, y left m, score)."""
+    rows = np.array(sorted(rows), np.float64).reshape(-1, 4)
+    size, none = np.tile([4.2, 1.8, 1.5, 0.0], (len(rows), 1)), np.zeros(len(rows))
+    return TrackingDetections(
+        frame=rows[:, 0].astype(np.int64),
+        boxes=np.column_stack([rows[:, 1:3], none, size]),
+        score=rows[:, 3],
+        box_px=np.column_stack([rows[:, 0], none, none + 9, none + 9]),
+        alpha_rad=none,
+    )
+
+
+def ids_of(boxes):
+    return {(box.frame, round(float(box.box[1]))): box.track for box in boxes}
+
+
+def test_two_that_pass_each_other_keep_their_ids():
+    # 10 m/s towards each other in lanes 3 m apart
+    ahead = [(f, 10.0 + f, 0.0, 5.0) for f in range(20)]
+    oncoming = [(f, 30.0 - f, 3.0, 5.0) for f in range(20)]
+    ids = ids_of(track_sequence("car", detections(ahead + oncoming)))
+    assert len({ids[f, 0] for f in range(20)}) == 1
+    assert len({ids[f, 3] for f in range(20)}) == 1
+    assert ids[0, 0] != ids[0, 3]
+
+
+def test_three_missed_frames_cost_no_id_but_six_do():
+    seen = [f for f in range(30) if f not in (10, 11, 12, 20, 21, 22, 23, 24, 25)]
+    boxes = track_sequence("car", detections([(f, 10.0, 0.0, 5.0) for f in seen]))
+    ids = {box.frame: box.track for box in boxes}
+    assert set(ids) == set(seen)
+    assert ids[9] == ids[13]
+    assert ids[19] != ids[26]
+
+
+def test_a_track_carries_the_score_and_the_pixels_of_its_detection():
+    boxes = track_sequence("car", detections([(f, 10.0, 0.0, -3.0 + f) for f in range(5)]))
+    assert [box.score for box in boxes] == [-3.0, -2.0, -1.0, 0.0, 1.0]
+    assert [box.box_px[0] for box in boxes] == [0, 1, 2, 3, 4]
+
+
+def test_nothing_gives_nothing():
+    assert track_sequence("pedestrian", detections([])) == []
+
+
+@pytest.fixture(scope="module")
+def recorded(data):
+    folder = data / "kitti_tracking"
+    if not folder.is_dir():
+        pytest.skip(f"{data} holds no kitti_tracking")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tracked(recorded, tmp_path_factory):
+    out = tmp_path_factory.mktemp("tracks")
+    assert main(["track", str(recorded), "--out", str(out)]) == 0
+    return out
+
+
+def rows_of(path):
+    return [line.split() for line in path.read_text().splitlines()]
+
+
+def test_every_class_and_sequence_has_its_file(recorded, tracked):
+    names = {path.name for path in (recorded / "label_02").glob("*.txt")}
+    for kind in KINDS:
+        assert {path.name for path in (tracked / kind).glob("*.txt")} == names
+
+
+def test_no_frame_holds_an_id_twice(tracked):
+    for path in tracked.glob("*/*.txt"):
+        counts = Counter((row[0], row[1]) for row in rows_of(path))
+        assert max(counts.values(), default=1) == 1, path
+
+
+def test_the_same_detections_give_the_same_bytes(recorded, tracked, tmp_path):
+    assert main(["track", str(recorded), "--out", str(tmp_path)]) == 0
+    for path in tracked.glob("*/*.txt"):
+        assert (tmp_path / path.relative_to(tracked)).read_bytes() == path.read_bytes()
+
+
+def test_clearly_detected_cars_of_real_drives_keep_their_ids(recorded, tracked):
+    """Of labelled cars that a confident track covers, hardly any changes its track."""
+    switches = followed = 0
+    for path in (tracked / "car").glob("*.txt"):
+        tracks = [row for row in rows_of(path) if float(row[17]) > 5]
+        labels = [row for row in rows_of(recorded / "label_02" / path.name) if row[2] == "Car"]
+        changed, kept = follow(tracks, labels)
+        switches, followed = switches + changed, followed + kept
+    assert followed > 2000
+    assert switches <= 0.005 * followed
+
+
+def follow(tracks, labels):
+    """Count how often the track on a labelled car is another one than before, and the same."""
+    last, changed, kept = {}, 0, 0
+    for frame in sorted({row[0] for row in labels}, key=int):
+        here = [[r for r in rows if r[0] == frame] for rows in (labels, tracks)]
+        if not here[1]:
+            continue
+        boxes = [boxes_of(np.array([r[10:17] for r in rows], np.float64)) for rows in here]
+        overlap = iou_3d(*boxes)
+        for row, best in enumerate(overlap.argmax(axis=1)):
+            if overlap[row, best] > 0.25:
+                car, track = here[0][row][1], here[1][best][1]
+                changed += last.get(car, track) != track
+                kept += last.get(car) == track
+                last[car] = track
+    return changed, kept
+
+
+def test_a_malformed_file_is_one_sentence(tmp_path, capsys):
+    (tmp_path / "0001.txt").write_text("0,2,3\n")
+    assert main(["track", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("mm_fusion track: ")
+    assert "0001.txt, line 1 has 3 columns" in said
+    assert len(said.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_single_file_can_be_tracked(recorded):
+    (path, *_) = sorted((recorded / "pointrcnn_Car_val").glob("*.txt"))
+    assert set(find_detections(path)) == {("car", path.stem)}
