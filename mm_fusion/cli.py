@@ -125,7 +125,7 @@ def _add_tools(added: Verbs) -> None:
     check.add_argument("--out", type=Path, default=Path("check"), help="folder of the overlays")
 
     view = _verb(added, verbs.view, "one frame as a picture, from above and from the cameras")
-    view.add_argument("source", type=Path, metavar="BAG|SOURCE")
+    view.add_argument("source", type=Path, metavar="SOURCE|RESULTS.json")
     view.add_argument("--from", dest="layout", choices=LAYOUTS, help="layout of the source")
     view.add_argument("--results", type=Path, help="draw these instead of running the pipeline")
     view.add_argument("--frame", default=None, help="name or stamp of the frame; default: middle")

@@ -145,18 +145,21 @@ def check(args: argparse.Namespace) -> int:
 
 
 def view(args: argparse.Namespace) -> None:
-    """Draw one frame."""
-    from mm_fusion.evaluation.pictures import picture
+    """Draw one frame, of a recording or of a results file alone."""
+    from mm_fusion.evaluation.pictures import picture, results_picture
     from mm_fusion.evaluation.results import load_results
     from mm_fusion.recordings.open import open_recording
 
-    token = picture(
-        open_recording(args.source, layout=args.layout),
-        args.png,
-        config=FusionConfig(),
-        results=load_results(args.results) if args.results else None,
-        token=args.frame,
-    )
+    if args.source.suffix == ".json":
+        token = results_picture(load_results(args.source), args.png, args.frame)
+    else:
+        token = picture(
+            open_recording(args.source, layout=args.layout),
+            args.png,
+            config=FusionConfig(),
+            results=load_results(args.results) if args.results else None,
+            token=args.frame,
+        )
     print(f"{args.png}: frame {token}")
 
 

@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,6 +114,41 @@ def picture(
     )
     save_png(path, image)
     return run_frame.token
+
+
+def results_picture(results: Results, path: Path, token: str | None = None) -> str:
+    """Write a picture of the boxes of one frame of a results file alone, and return its name.
+
+    Args:
+        results: of any frame of reference; of boxes on a map the middle one is the centre.
+        path: the PNG to write.
+        token: name of the frame; None: the one in the middle.
+
+    Raises:
+        RecordingError: there is no such frame, or none at all.
+    """
+    names = list(results.frames)
+    if not names:
+        raise RecordingError("the results hold no frame")
+    token = names[len(names) // 2] if token is None else token
+    if token not in results.frames:
+        raise RecordingError(f"no frame is named {token!r}; the last is {names[-1]}")
+    objects = objects_of(results.frames[token], np.eye(4))
+    if results.meta.get("frame") == "global" and len(objects):
+        objects = replace(
+            objects, centers_ego=objects.centers_ego - np.median(objects.centers_ego, axis=0)
+        )
+    nothing = np.zeros((0, 3))
+    drawn = draw_bev(
+        points_ego=nothing,
+        radar_ego=nothing,
+        radial_speed_mps=np.zeros(0),
+        radar_ray_ego=nothing,
+        objects=objects,
+        title=f"{results.meta.get('layout', 'results')} {token}",
+    )
+    save_png(path, drawn)
+    return token
 
 
 def _find(source: Recording | BagRecording, config: FusionConfig, token: str | None) -> RunFrame:

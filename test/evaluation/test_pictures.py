@@ -20,11 +20,12 @@ import pytest
 
 from mm_fusion.config import FusionConfig
 from mm_fusion.errors import RecordingError
-from mm_fusion.evaluation.pictures import draw_frame, picture, save_png
+from mm_fusion.evaluation.pictures import draw_frame, picture, results_picture, save_png
 from mm_fusion.evaluation.results import Results
 from mm_fusion.evaluation.runner import run
 from mm_fusion.objects import CLASSES, Objects
 from mm_fusion.recordings.open import open_recording
+from mm_fusion.view.colors import class_color
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +102,50 @@ def test_a_picture_is_a_png_whatever_its_name(tmp_path, name):
 def test_a_picture_that_cannot_be_written_is_an_error(tmp_path):
     with pytest.raises(OSError, match="directory"):
         save_png(tmp_path, np.zeros((8, 8, 3), np.uint8))
+
+
+def entry(x, y):
+    """A car heading along x."""
+    return {
+        "sample_token": "a",
+        "translation": [x, y, 0.8],
+        "size": [1.8, 4.2, 1.6],
+        "rotation": [1.0, 0.0, 0.0, 0.0],
+        "velocity": [0.0, 0.0],
+        "detection_name": "car",
+        "detection_score": 0.9,
+    }
+
+
+def colored(path):
+    """Where the colour of cars is, (N, 2) rows and columns; the legend left out."""
+    drawn = cv2.imread(str(path))[:600, :, ::-1]
+    return np.argwhere((drawn == class_color(CLASSES.index("car"))).all(axis=2))
+
+
+def test_results_alone_are_drawn_from_above(tmp_path):
+    results = Results(meta={"frame": "base_link"}, frames={"a": [entry(10.0, 0.0)], "b": []})
+    assert results_picture(results, tmp_path / "a.png", "a") == "a"
+    # 900 px for 100 m: the box's rear is at x = 7.9 m, row 450 - 9 x = 379, its left side at
+    # y = 0.9 m, column 450 - 9 y = 442; its name stands above it, to the right
+    rows, columns = colored(tmp_path / "a.png").T
+    assert abs(rows.max() - 379) <= 2
+    assert abs(columns.min() - 442) <= 2
+
+
+def test_results_on_a_map_are_drawn_about_their_middle(tmp_path):
+    places = [(1000.0, 2000.0), (1010.0, 2000.0), (990.0, 2000.0)]
+    boxes = [entry(x, y) for x, y in places]
+    results_picture(Results(meta={"frame": "global"}, frames={"a": boxes}), tmp_path / "a.png")
+    rows, _ = colored(tmp_path / "a.png").T
+    assert rows.min() < 370  # the one 10 m ahead: its rear is at row 379
+    assert rows.max() > 550  # the one 10 m behind: at row 450 + 9 * 12.1
+
+
+@pytest.mark.parametrize(
+    ("frames", "token", "reason"),
+    [({}, None, "hold no frame"), ({"a": []}, "z", "no frame is named 'z'; the last is a")],
+)
+def test_a_frame_the_results_lack_is_named(tmp_path, frames, token, reason):
+    with pytest.raises(RecordingError, match=reason):
+        results_picture(Results(meta={}, frames=frames), tmp_path / "a.png", token)
