@@ -26,7 +26,9 @@ import yaml
 pytest.importorskip("rclpy")
 pytest.importorskip("autoware_perception_msgs")
 
+from autoware_perception_msgs.msg import TrackedObjects
 from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 from visualization_msgs.msg import Marker
 
@@ -194,6 +196,14 @@ def test_without_publishers_each_sensor_says_which_topic_is_silent(start, vehicl
     vehicle.until(lambda: "no frame yet" in vehicle.message_of("pipeline"))
     assert vehicle.message_of("lidar") == "no publisher on /lidar/points"
     assert vehicle.message_of("front") == "no publisher on /front/image"
+
+
+def test_a_subscriber_that_asks_for_more_than_is_offered_is_told(start, vehicle):
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    vehicle.create_subscription(TrackedObjects, "/fusion/objects", lambda _: None, latched)
+    process = start(LIDAR_ALONE)
+    process.await_words("a subscriber of /fusion/objects hears nothing: its QoS asks for more", 30)
+    assert "/fusion/tracks hears nothing" not in process.log.read_text()  # that one is matched
 
 
 def test_a_type_that_does_not_fit_the_kind_is_named(start, vehicle):
