@@ -101,13 +101,17 @@ def _add_scoring(added: Verbs) -> None:
     run.add_argument("--frames-file", type=Path, help="names of the frames wanted, one a line")
 
     evaluate = _verb(added, verbs.evaluate, "score results against the labels of a source")
-    evaluate.add_argument("results", type=Path, metavar="RESULTS.json")
+    evaluate.add_argument("results", type=Path, metavar="RESULTS.json|TRACKS_DIR")
     evaluate.add_argument("--truth", type=Path, required=True, metavar="SOURCE")
     evaluate.add_argument("--from", dest="layout", choices=LAYOUTS, help="layout of the source")
     evaluate.add_argument("--distance", type=_positive, default=1.0, help="m between centres")
     evaluate.add_argument("--range", type=_positive, default=30.0, help="m, farthest object scored")
     evaluate.add_argument("--min-lidar-points", type=int, default=0, help="of a counted object")
     evaluate.add_argument("--frames-file", type=Path, help="names of the frames wanted, one a line")
+    evaluate.add_argument(
+        "--tracking", action="store_true", help="score track files against KITTI tracking's labels"
+    )
+    evaluate.add_argument("--iou", type=_positive, default=0.25, help="3D overlap of --tracking")
     evaluate.add_argument("--json", type=Path, help="write the figures here")
     evaluate.add_argument("--plot", type=Path, help="draw precision over recall here (PNG)")
 

@@ -90,6 +90,9 @@ def run(args: argparse.Namespace) -> None:
 
 def evaluate(args: argparse.Namespace) -> None:
     """Score results against the labels of a recording."""
+    if args.tracking:
+        _evaluate_tracks(args)
+        return
     from mm_fusion.evaluation.report import evaluate as score_results
     from mm_fusion.evaluation.report import plot_score, print_score
     from mm_fusion.evaluation.results import load_results
@@ -112,6 +115,16 @@ def evaluate(args: argparse.Namespace) -> None:
     if args.plot:
         plot_score(curves, args.plot)
         print(f"plot: {args.plot}")
+
+
+def _evaluate_tracks(args: argparse.Namespace) -> None:
+    from mm_fusion.evaluation.mot_report import as_dict, print_mot, score_tracks
+
+    scores = score_tracks(args.results, args.truth, args.iou)
+    print_mot(scores, args.iou)
+    if args.json:
+        args.json.write_text(json.dumps(as_dict(scores), indent=1) + "\n")
+        print(f"figures: {args.json}")
 
 
 def track(args: argparse.Namespace) -> None:
