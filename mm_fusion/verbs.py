@@ -143,8 +143,9 @@ def track(args: argparse.Namespace) -> None:
         took_s = time.perf_counter() - began_s
     save_tracks(args.out, tracks)
     found = sum(len({box.track for box in boxes}) for boxes in tracks.values())
-    rate = f", {frames / took_s:.0f} frames/s without reading and writing" if frames else ""
-    print(f"{args.out}: {len(tracks)} files, {frames} frames, {found} tracks{rate}")
+    pace = f" ({frames / took_s:.0f} frames/s)" if frames else ""
+    print(f"{args.out}: {len(tracks)} files, {found} tracks")
+    print(f"tracked {frames} frames in {took_s:.2f} s{pace}, without reading and writing")
 
 
 def check(args: argparse.Namespace) -> int:

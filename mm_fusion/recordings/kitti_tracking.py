@@ -20,8 +20,9 @@ rotation_y and alpha rad, separated by commas. A line of tracks is one of KITTI'
 track id, type, truncated, occluded, alpha, four px, height, width, length, x, y, z, rotation_y)
 with the score behind it.
 
-KITTI's frame is the rectified camera's: x right, y down, z forward. Here boxes are in the same
-place with our axes, x forward, y left, z up, and named by their geometric centre.
+KITTI's frame is the rectified camera's: x right, y down, z forward; a box is named by the centre of
+its bottom. Here boxes are in the same place with our axes, x forward, y left, z up, and named by
+their geometric centre.
 
 Axis letters: D detections, in the order of their frames.
 """
@@ -30,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +43,8 @@ from mm_fusion.shapes import check_shapes
 
 TYPES = {1: "pedestrian", 2: "car", 3: "cyclist"}
 COLUMNS = 15
+LAST_FRAME = 1_000_000  # more than a day at 10 Hz: beyond it, a frame's number is a slip
+NO_DETECTIONS = ("label", "calib", "oxts")  # how folders begin that KITTI has beside detections
 FORWARD_LEFT_UP = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])  # from camera
 
 
@@ -104,74 +108,105 @@ def kitti_of(boxes: Float64) -> Float64:
 def find_detections(source: Path) -> dict[tuple[str, str], TrackingDetections]:
     """Read every detection file, by class and name of the sequence.
 
+    Every sequence of a folder is there for every class of the folder, if only without a detection:
+    the class it is named after and those in its files, or all classes where neither tells any.
+
     Args:
-        source: a file, a folder of files, or a folder of such folders (`label_02` is left out).
+        source: a file, a folder of files, or a folder of such folders; KITTI's others are left out.
 
     Raises:
         RecordingError: there is none, or a line is malformed; the text names file and line.
     """
-    files = [source] if source.is_file() else sorted(_files(source))
+    files = [source] if source.is_file() else sorted(_files(source), key=lambda p: (p.parent, p))
     if not files:
         raise RecordingError(
             f"{source} holds no detections: looked for *.txt in it and in its folders"
         )
     found: dict[tuple[str, str], TrackingDetections] = {}
-    for path in files:
-        rows = _read(path)
-        named = [name for name in TYPES.values() if name in path.parent.name.lower()]
-        kinds = {TYPES[int(kind)] for kind in np.unique(rows[:, 1])} | set(named)
-        if not kinds:
-            raise RecordingError(
-                f"{path} is empty, and its folder's name tells no class; name it after one of "
-                f"{', '.join(TYPES.values())}"
-            )
-        for kind in sorted(kinds):
-            if (kind, path.stem) in found:
-                raise RecordingError(f"{path}: {kind}s of sequence {path.stem} are there twice")
-            found[kind, path.stem] = _detections(rows[[TYPES[int(k)] == kind for k in rows[:, 1]]])
-    return found
+    for folder, members in groupby(files, lambda path: path.parent):
+        for key, detections in _of_folder(folder, members):
+            if key in found and len(found[key].frame) and len(detections.frame):
+                kind, sequence = key
+                raise RecordingError(
+                    f"{folder / sequence}.txt: {kind}s of sequence {sequence} are there twice; "
+                    "keep them in one file"
+                )
+            if key not in found or len(detections.frame):
+                found[key] = detections
+    return dict(sorted(found.items()))
+
+
+def _of_folder(
+    folder: Path, files: Iterable[Path]
+) -> Iterator[tuple[tuple[str, str], TrackingDetections]]:
+    tables = {path.stem: _read(path) for path in files}
+    types = np.unique(np.concatenate([rows[:, 1] for rows in tables.values()]))
+    kinds = _named(folder) | {TYPES[int(number)] for number in types}
+    for sequence, rows in tables.items():
+        for number, kind in TYPES.items():
+            if kind in kinds or not kinds:
+                yield (kind, sequence), _detections(rows[rows[:, 1] == number])
 
 
 def _files(folder: Path) -> Iterator[Path]:
     if not folder.is_dir():
         raise RecordingError(f"{folder}: there is no such file or folder")
     yield from folder.glob("*.txt")
-    yield from (p for p in folder.glob("*/*.txt") if not p.parent.name.startswith("label"))
+    yield from (p for p in folder.glob("*/*.txt") if not p.parent.name.startswith(NO_DETECTIONS))
 
 
-def _read(path: Path) -> Float64:
-    """Return the numbers of a file (D, 15), every one of them finite."""
-    rows = []
+def _named(folder: Path) -> set[str]:
+    """Return the classes in a folder's name, as given or, for `.`, as it is."""
+    name = f"{folder.name} {folder.resolve().name}".lower()
+    return {kind for kind in TYPES.values() if kind in name}
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield where a line stands and what it says, for every line that says something."""
     try:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise RecordingError(f"{path} cannot be read: {error}") from error
     for number, line in enumerate(lines, start=1):
         if line.strip():
-            rows.append(_numbers(line, f"{path}, line {number}"))
+            yield f"{path}, line {number}", line
+
+
+def _read(path: Path) -> Float64:
+    """Return the numbers of a file of detections (D, 15), every one of them finite."""
+    rows = []
+    for where, line in _lines(path):
+        words = line.split(",") if "," in line else line.split()
+        if len(words) != COLUMNS:
+            raise RecordingError(f"{where} has {len(words)} columns; {COLUMNS} are needed")
+        values = _numbers(words, where)
+        if values[1] not in TYPES:
+            known = ", ".join(f"{number} {kind}" for number, kind in TYPES.items())
+            raise RecordingError(f"{where}: type {words[1]} is unknown; known are {known}")
+        if min(values[7:10]) <= 0:
+            raise RecordingError(
+                f"{where}: height, width and length {' '.join(words[7:10])} must be above 0"
+            )
+        rows.append(values)
     return np.array(rows, np.float64).reshape(-1, COLUMNS)
 
 
-def _numbers(line: str, where: str) -> list[float]:
-    words = line.replace(",", " ").split()
-    if len(words) != COLUMNS:
-        raise RecordingError(f"{where} has {len(words)} columns; {COLUMNS} are needed")
+def _numbers(words: list[str], where: str) -> list[float]:
+    """Return finite numbers, the first of them a frame's."""
     try:
         values = [float(word) for word in words]
     except ValueError as error:
         raise RecordingError(f"{where}: {error}") from error
     if not np.isfinite(values).all():
         raise RecordingError(f"{where} holds a number that is not finite")
-    if values[1] not in TYPES:
-        raise RecordingError(f"{where}: type {words[1]} is unknown; known are {TYPES}")
-    if values[0] < 0 or values[0] != int(values[0]):
-        raise RecordingError(f"{where}: frame {words[0]} is no whole number from 0 on")
+    if not (0 <= values[0] <= LAST_FRAME and values[0].is_integer()):
+        raise RecordingError(f"{where}: frame {words[0]} is no whole number from 0 to {LAST_FRAME}")
     return values
 
 
 def _detections(rows: Float64) -> TrackingDetections:
     # within a frame by score, then place: the order of lines means nothing
-    rows = rows[np.lexsort((rows[:, 12], rows[:, 10], -rows[:, 6], rows[:, 0]))]
+    rows = rows[np.lexsort((*rows.T, rows[:, 12], rows[:, 10], -rows[:, 6], rows[:, 0]))]
     return TrackingDetections(
         frame=rows[:, 0].astype(np.int64),
         boxes=boxes_of(rows[:, 7:14]),

@@ -14,14 +14,17 @@
 
 """The tracker on files of detections."""
 
+import re
 from collections import Counter
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 from mm_fusion.cli import main
-from mm_fusion.evaluation.track_files import track_sequence
+from mm_fusion.evaluation.track_files import Sightings, track_sequence, tracker_for
 from mm_fusion.geometry.boxes import iou_3d
+from mm_fusion.objects import Objects
 from mm_fusion.recordings.kitti_tracking import TrackingDetections, boxes_of, find_detections
 
 KINDS = ("car", "pedestrian", "cyclist")
@@ -63,10 +66,62 @@ def test_three_missed_frames_cost_no_id_but_six_do():
     assert ids[19] != ids[26]
 
 
-def test_a_track_carries_the_score_and_the_pixels_of_its_detection():
-    boxes = track_sequence("car", detections([(f, 10.0, 0.0, -3.0 + f) for f in range(5)]))
-    assert [box.score for box in boxes] == [-3.0, -2.0, -1.0, 0.0, 1.0]
-    assert [box.box_px[0] for box in boxes] == [0, 1, 2, 3, 4]
+def test_a_track_carries_the_pixels_and_the_score_of_its_detection():
+    boxes = track_sequence("car", detections([(f, 10.0, 0.0, f - 2.0) for f in range(4)]))
+    assert [box.box_px[0] for box in boxes] == [0, 1, 2, 3]
+    assert [box.score for box in boxes] == [-2.0, -1.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize("raw", [-3.25, 0.0, 12.5])
+def test_a_score_comes_back_on_the_scale_of_the_detector(raw):
+    boxes = track_sequence("car", detections([(f, 10.0, 0.0, raw) for f in range(4)]))
+    assert_allclose([box.score for box in boxes], raw, atol=1e-6)
+
+
+def track_at(x, y=0.0, score=0.5, yaw=0.0):
+    """One track with the id 7, where a tracker says it is."""
+    box = [[x, y, 0.0, 4.2, 1.8, 1.5, yaw]]
+    return Objects.of_boxes(box, ids=np.array([7]), scores=np.array([score]))
+
+
+def test_a_track_takes_the_nearest_detection_within_two_metres():
+    seen = detections([(0, 11.5, 0.0, 1.0), (0, 9.0, 0.0, 4.0), (1, 12.1, 0.0, 9.0)])
+    sightings = Sightings()
+    (first,) = sightings.attached(track_at(10.0), seen, 0)
+    (second,) = sightings.attached(track_at(10.0), seen, 1)  # 2.1 m away
+    assert first.box_px[0] == second.box_px[0] == 0
+    (third,) = sightings.attached(track_at(10.2), seen, 1)  # 1.9 m away
+    assert third.box_px[0] == 1
+
+
+def test_a_track_in_a_frame_without_detections_keeps_what_was_said_last():
+    seen, sightings = detections([(0, 10.0, 0.0, 3.0), (2, 10.0, 0.0, 3.0)]), Sightings()
+    (before,) = sightings.attached(track_at(10.0), seen, 0)
+    (coasting,) = sightings.attached(track_at(10.5), seen, 1)
+    assert (coasting.frame, coasting.track) == (1, 7)
+    assert coasting.box[0] == 10.5
+    assert_allclose(coasting.box_px, before.box_px)
+
+
+def test_a_track_no_detection_was_near_to_says_what_geometry_says():
+    # 10 m ahead, 10 m to the right, driving ahead: rotation_y is -90 degrees and the bearing 45 to
+    # the right, so alpha is -135; a score of 0.9 is a logit of log 9
+    (box,) = Sightings().attached(track_at(10.0, -10.0, score=0.9), detections([]), 0)
+    assert_allclose(box.alpha_rad, np.radians(-135))
+    assert_allclose(box.score, np.log(9))
+    assert box.box_px.tolist() == [-1, -1, -1, -1]
+    (sure,) = Sightings().attached(track_at(10.0, score=1.0), detections([]), 0)
+    assert sure.score == 30
+
+
+def test_scores_of_any_size_are_tracked():
+    boxes = track_sequence("car", detections([(f, 10.0, 0.0, 1e4 - 2e4 * f) for f in range(2)]))
+    assert np.isfinite([box.score for box in boxes]).all()
+
+
+def test_every_class_has_a_tracker_of_its_own():
+    trackers = [tracker_for(kind) for kind in (*KINDS, "car")]
+    assert len({id(tracker) for tracker in trackers}) == 4
 
 
 def test_nothing_gives_nothing():
@@ -138,6 +193,62 @@ def follow(tracks, labels):
                 kept += last.get(car) == track
                 last[car] = track
     return changed, kept
+
+
+def test_boxes_lie_on_detections_of_their_frame(recorded, tracked):
+    """What is written is where something was detected, but for the smoothing of the tracker."""
+    found = find_detections(recorded)
+    for (kind, sequence), seen in found.items():
+        for row in rows_of(tracked / kind / f"{sequence}.txt"):
+            assert len(row) == 18
+            assert row[2] == kind.capitalize()
+            here = seen.boxes[seen.rows(int(row[0])), :3]
+            box = boxes_of(np.array(row[10:17], np.float64))
+            assert np.linalg.norm(here - box[0, :3], axis=1).min(initial=np.inf) < 2
+
+
+def lines_of_drive(frames):
+    """Two cars that drive towards each other in lanes 3 m apart, 10 m/s each, as files say it."""
+    lines = []
+    for frame in frames:
+        for x, z, px in ((0.0, 10.0 + frame, 100), (-3.0, 30.0 - frame, 500)):
+            where = f"{x},1.6,{z},1.5708,0"
+            lines.append(f"{frame},2,{px},150,{px + 50},200,6.5,1.5,1.8,4.2,{where}\n")
+    return lines
+
+
+def track_lines(tmp_path, lines, name="in"):
+    folder = tmp_path / name / "pointrcnn_Car_val"
+    folder.mkdir(parents=True)
+    (folder / "0021.txt").write_text("".join(lines))
+    assert main(["track", str(folder.parent), "--out", str(tmp_path / f"{name}_out")]) == 0
+    return (tmp_path / f"{name}_out" / "car" / "0021.txt").read_text()
+
+
+def test_cars_that_meet_keep_their_ids_from_file_to_file(tmp_path):
+    frames = [f for f in range(20) if f not in (8, 9)]  # the detector misses both, twice
+    rows = [line.split() for line in track_lines(tmp_path, lines_of_drive(frames)).splitlines()]
+    for lane in ("100.0000", "500.0000"):
+        assert len({row[1] for row in rows if row[6] == lane}) == 1
+    assert len({row[1] for row in rows}) == 2
+    assert {int(row[0]) for row in rows} >= {7, 10, 19}
+
+
+def test_the_order_of_lines_changes_nothing_of_the_tracks(tmp_path):
+    lines = lines_of_drive(range(12))
+    shuffled = [lines[k] for k in np.random.default_rng(3).permutation(len(lines))]
+    assert track_lines(tmp_path, lines, "one") == track_lines(tmp_path, shuffled, "other")
+
+
+def test_an_empty_file_gives_an_empty_file(tmp_path, capsys):
+    assert track_lines(tmp_path, []) == ""
+    assert "tracked 0 frames in" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_the_last_line_says_frames_seconds_and_pace(tmp_path, capsys):
+    track_lines(tmp_path, lines_of_drive(range(12)))
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert re.fullmatch(r"tracked 12 frames in \d+\.\d\d s \(\d+ frames/s\), without .*", last)
 
 
 def test_a_malformed_file_is_one_sentence(tmp_path, capsys):
