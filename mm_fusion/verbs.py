@@ -118,12 +118,12 @@ def evaluate(args: argparse.Namespace) -> None:
 
 
 def _evaluate_tracks(args: argparse.Namespace) -> None:
-    from mm_fusion.evaluation.mot_report import as_dict, print_mot, score_tracks
+    from mm_fusion.evaluation.tracking_report import print_tracking, score_tracking, tracking_dict
 
-    scores = score_tracks(args.results, args.truth, args.iou)
-    print_mot(scores, args.iou)
+    scores = score_tracking(args.results, args.truth, args.iou)
+    print_tracking(scores, args.iou)
     if args.json:
-        args.json.write_text(json.dumps(as_dict(scores), indent=1) + "\n")
+        args.json.write_text(json.dumps(tracking_dict(scores), indent=1) + "\n")
         print(f"figures: {args.json}")
 
 
