@@ -99,6 +99,7 @@ class FusionPipeline:
         """Take over changed live settings from the next frame on; pose and tracks stay."""
         self.detector = build_detector(config)
         self.tracker.retune(config.tracker)
+        self.localizer.retune(config.localizer)
 
     def reset(self) -> None:
         """Forget pose and tracks; the calibration stays."""

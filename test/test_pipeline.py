@@ -21,11 +21,17 @@ import pytest
 from numpy.testing import assert_allclose
 
 from mm_fusion.calibration import Calibration, Camera
-from mm_fusion.config import FusionConfig, GeometricConfig, SensorConfig, TrackerConfig
+from mm_fusion.config import (
+    FusionConfig,
+    GeometricConfig,
+    LocalizerConfig,
+    SensorConfig,
+    TrackerConfig,
+)
 from mm_fusion.geometry.rigid import compose
 from mm_fusion.objects import CLASSES, SEEN_BY
 from mm_fusion.pipeline import build_pipeline
-from mm_fusion.records import CameraImage, LidarScan, RadarScan, SensorFrame, TwistSample
+from mm_fusion.records import CameraImage, GpsFix, LidarScan, RadarScan, SensorFrame, TwistSample
 
 FIRST_NS = 1_700_000_000_000_000_000
 STEP_NS = 100_000_000
@@ -256,6 +262,22 @@ def test_the_trackers_settings_are_taken_over_too():
     assert len(pipeline.process(frame(0)).tracks) == 1
     pipeline.retune(FusionConfig(sensors=SENSORS, tracker=TrackerConfig(confirm_hits=5)))
     assert [len(pipeline.process(frame(k)).tracks) for k in range(1, 5)] == [0, 0, 0, 1]
+
+
+def test_the_localizers_settings_are_taken_over_too():
+    pipeline = built()
+    settings = LocalizerConfig(heading_speed_mps=7.0)
+    pipeline.retune(FusionConfig(sensors=SENSORS, localizer=settings))
+    stamped = GpsFix(
+        stamp_ns=frame(0).stamp_ns,
+        latitude_rad=0.9,
+        longitude_rad=0.2,
+        altitude_m=100.0,
+        covariance_enu=np.eye(3),
+    )
+    pipeline.observe("gps", stamped)
+    notes = pipeline.process(frame(1)).notes
+    assert any("drive faster than 7 m/s" in note for note in notes)
 
 
 def test_the_stages_are_entered_one_after_the_other():

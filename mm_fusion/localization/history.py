@@ -56,6 +56,10 @@ class History:
         self._events: list[Event] = []
         self._beliefs: list[Belief] = []
 
+    def retune(self, config: LocalizerConfig) -> None:
+        """Hear what comes with changed settings; its span stays."""
+        self._config = config
+
     @property
     def newest(self) -> Belief | None:
         """What is believed after all that was heard; None before anything was."""

@@ -62,6 +62,10 @@ class Intake:
         self._odometry: dict[str, OdometrySample] = {}
         self.unplaced: dict[str, str] = {}  # stream -> what is assumed of its place
 
+    def retune(self, config: LocalizerConfig) -> None:
+        """Take over changed settings."""
+        self._config = config
+
     def calibrate(self, calibration: Calibration, sensors: Sequence[SensorConfig]) -> None:
         """Use this calibration from the next record on."""
         if calibration is self._calibration:

@@ -70,6 +70,12 @@ class Localizer:
         self._sensors = calibration, sensors
         self._intake.calibrate(calibration, sensors)
 
+    def retune(self, config: LocalizerConfig) -> None:
+        """Take over changed settings; what was heard stays."""
+        self._config = config
+        self._intake.retune(config)
+        self._history.retune(config)
+
     def reset(self) -> None:
         """Forget pose, datum and history; the calibration and the counters stay."""
         self.stats.resets += 1

@@ -22,7 +22,7 @@ import pytest
 from drives import Drive, fix_at, made, ns, off_m, play, position, speed, still, yaw_off_rad
 from numpy.testing import assert_allclose
 
-from mm_fusion.config import SensorConfig
+from mm_fusion.config import LocalizerConfig, SensorConfig
 from mm_fusion.records import GpsFix, OdometrySample, TwistSample
 
 NOISE = {"gps": 0.5, "gyro": 0.01, "force": 0.3, "twist": 0.1, "wheel_scale": 0.01}
@@ -185,3 +185,16 @@ def test_a_standing_vehicle_stands():
     pose = localizer.pose_at(ns(21))
     assert np.abs(pose.motion.linear_ego).max() < 0.02
     assert np.linalg.norm(position(localizer, 21)[:2]) < 2.0  # somewhere below its antenna
+
+
+def test_a_wider_gate_is_in_force_from_the_next_fix_on():
+    localizer = made()
+    for k in range(50):
+        localizer.observe("imu", still(1 + k / 10))
+        localizer.observe("gps", fix_at(1 + k / 10, [0.0, 0.0, 0.0]))
+    used, strayed = localizer.stats.fixes_used, [0.0, 0.0, 30.0]
+    localizer.observe("gps", fix_at(6.0, strayed))
+    assert (localizer.stats.fixes_used, localizer.stats.fixes_rejected) == (used, 1)
+    localizer.retune(LocalizerConfig(gps_gate=1e6))
+    localizer.observe("gps", fix_at(6.1, strayed))
+    assert (localizer.stats.fixes_used, localizer.stats.fixes_rejected) == (used + 1, 1)
