@@ -28,6 +28,7 @@ from mm_fusion.errors import MessageError
 from mm_fusion.evaluation.check_findings import Finding, duration, remark, warning
 from mm_fusion.evaluation.check_reading import Reading
 from mm_fusion.evaluation.pictures import save_png
+from mm_fusion.evaluation.synchronized import synchronized
 from mm_fusion.geometry.pinhole import project_ego
 from mm_fusion.localization.estimate import PoseEstimate
 from mm_fusion.localization.localizer import Localizer
@@ -35,8 +36,7 @@ from mm_fusion.objects import Objects
 from mm_fusion.preprocess.align import align
 from mm_fusion.preprocess.image import decode
 from mm_fusion.recordings.bag import BagRecording
-from mm_fusion.records import FRAMED_KINDS, NS_PER_S, EgoFrame, SensorFrame, UInt8
-from mm_fusion.sync.synchronizer import FrameSynchronizer
+from mm_fusion.records import NS_PER_S, EgoFrame, SensorFrame, UInt8
 from mm_fusion.view.colors import TRUTH
 from mm_fusion.view.labels import draw_label
 from mm_fusion.view.overlay import FAR_DEPTH_M, camera_at_image, draw_overlay
@@ -136,22 +136,14 @@ def _moments(bag: BagRecording) -> Iterator[Moment]:
     """Synchronise and localize as the pipeline does; nothing is detected."""
     config = FusionConfig(sensors=bag.sensors)
     localizer = Localizer(config.localizer)
-    synchronizer = FrameSynchronizer(config.sync, config.sensors)
-    framed = {s.name for s in config.sensors if s.kind in FRAMED_KINDS}
-    calibration = Calibration()
-    for stream, record in bag.records():
-        if bag.calibration is not calibration:
-            calibration = bag.calibration
-            localizer.calibrate(calibration, config.sensors)
-        if stream not in framed:
-            localizer.observe(stream, record)  # type: ignore[arg-type]
-            continue
-        for frame in synchronizer.add(stream, record):  # type: ignore[arg-type]
-            yield Moment(frame, calibration, localizer.pose_at(frame.stamp_ns))
-    if synchronizer.newest_ns is not None:
-        end_ns = synchronizer.newest_ns + round(NS_PER_S * (config.sync.deadline_s + 1))
-        for frame in synchronizer.flush(end_ns):
-            yield Moment(frame, calibration, localizer.pose_at(frame.stamp_ns))
+
+    def calibrate(calibration: Calibration) -> None:
+        localizer.calibrate(calibration, config.sensors)
+
+    for frame, calibration in synchronized(
+        bag, config, calibrate=calibrate, observe=localizer.observe
+    ):
+        yield Moment(frame, calibration, localizer.pose_at(frame.stamp_ns))
 
 
 def _overlay(

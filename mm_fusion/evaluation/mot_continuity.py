@@ -26,9 +26,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
-from mm_fusion.evaluation.mot_kitti import FAR, TrackingCase, TrackingFrame
+from mm_fusion.evaluation.mot_kitti import TrackingCase, TrackingFrame, mota, pairs_of
 from mm_fusion.records import Int64
 
 KEEP = 1e6  # what a pair of the frame before is worth: above all the others' of a frame together
@@ -48,8 +47,7 @@ class ClearScore:
     @property
     def mota(self) -> float:
         """One less all errors over all labels; NaN without a label."""
-        errors = self.misses + self.false_alarms + self.switches
-        return 1 - errors / self.labels if self.labels else float("nan")
+        return mota(self.labels, self.misses, self.false_alarms, self.switches)
 
     @property
     def motp(self) -> float:
@@ -90,10 +88,6 @@ def clear_mot(case: TrackingCase, iou: float) -> ClearScore:
 
 def _pairs(frame: TrackingFrame, before: dict[int, int], iou: float) -> tuple[Int64, Int64]:
     """Return the rows and columns of pairs; those of the frame before first, where they hold."""
-    enough = frame.overlap >= iou
     last = np.array([before.get(label, -1) for label in frame.labels.tolist()], np.int64)
     same = last[:, None] == frame.tracks[None, :]  # (G, R)
-    cost = np.where(enough, 1 - frame.overlap - KEEP * same, FAR)
-    rows, columns = linear_sum_assignment(cost)
-    met = enough[rows, columns]
-    return rows[met], columns[met]
+    return pairs_of(frame.overlap, iou, favour=KEEP * same)

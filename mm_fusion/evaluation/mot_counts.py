@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mm_fusion.evaluation.mot_kitti import TrackingCase, TrackingFrame, pairs_of
+from mm_fusion.evaluation.mot_kitti import TrackingCase, TrackingFrame, mota, pairs_of
 from mm_fusion.records import Bool, Float64, Int64
 
 TRACKED, LOST = 0.8, 0.2  # shares of a life; mostly tracked is above, mostly lost below
@@ -62,8 +62,7 @@ class Counts:
     @property
     def mota(self) -> float:
         """One less all errors over all labels; NaN without a label."""
-        errors = self.misses + self.false_alarms + self.switches
-        return 1 - errors / self.labels if self.labels else float("nan")
+        return mota(self.labels, self.misses, self.false_alarms, self.switches)
 
     @property
     def motp(self) -> float:

@@ -87,8 +87,18 @@ def frame_with(
     )
 
 
-def pairs_of(overlap: Float64, iou: float) -> tuple[Int64, Int64]:
+def mota(labels: int, misses: int, false_alarms: int, switches: int) -> float:
+    """Return one less all errors over all labels; NaN without a label."""
+    return 1 - (misses + false_alarms + switches) / labels if labels else float("nan")
+
+
+def pairs_of(overlap: Float64, iou: float, favour: Float64 | float = 0.0) -> tuple[Int64, Int64]:
     """Pair labels with results: as many as overlap enough, and of those the ones that do most.
+
+    Args:
+        overlap: (G, R) of the volumes.
+        iou: least overlap of a pair.
+        favour: (G, R) what else speaks for a pair, in overlaps.
 
     Returns:
         rows and columns (P,) of the overlaps (G, R).
@@ -96,7 +106,7 @@ def pairs_of(overlap: Float64, iou: float) -> tuple[Int64, Int64]:
     enough = overlap >= iou
     if not enough.any():
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    rows, columns = linear_sum_assignment(np.where(enough, 1 - overlap, FAR))
+    rows, columns = linear_sum_assignment(np.where(enough, 1 - overlap - favour, FAR))
     met = enough[rows, columns]
     return rows[met], columns[met]
 

@@ -26,10 +26,10 @@ from mm_fusion.calibration import Calibration
 from mm_fusion.config import FusionConfig, SensorConfig
 from mm_fusion.errors import ConfigError
 from mm_fusion.evaluation.results import Results, boxes_of
+from mm_fusion.evaluation.synchronized import synchronized
 from mm_fusion.objects import FusionResult
-from mm_fusion.pipeline import FusionPipeline, build_pipeline
+from mm_fusion.pipeline import build_pipeline
 from mm_fusion.records import FRAMED_KINDS, Float64, FramedRecord, SensorFrame
-from mm_fusion.sync.synchronizer import FrameSynchronizer
 
 if TYPE_CHECKING:
     from mm_fusion.recordings.bag import BagRecording
@@ -126,32 +126,15 @@ def _sensor_frame(recorded: RecordedFrame, config: FusionConfig) -> SensorFrame 
 def _run_stream(recording: BagRecording, config: FusionConfig) -> Iterator[RunFrame]:
     """Synchronise a bag's records as the node does."""
     pipeline = build_pipeline(config)
-    synchronizer = FrameSynchronizer(config.sync, config.sensors)
-    framed = {s.name for s in config.sensors if s.kind in FRAMED_KINDS}
-    motion = {s.name for s in config.sensors} - framed
-    calibration = Calibration()
-    newest_ns = 0
-    for stream, record in recording.records():
-        if recording.calibration is not calibration:
-            calibration = recording.calibration
-            pipeline.calibrate(calibration)
-        if stream in motion:
-            pipeline.observe(stream, record)  # type: ignore[arg-type]
-        elif stream in framed:
-            newest_ns = max(newest_ns, record.stamp_ns)
-            for frame in synchronizer.add(stream, record):  # type: ignore[arg-type]
-                yield _stamped(pipeline, frame, calibration)
-    for frame in synchronizer.flush(newest_ns + round(1e9 * (config.sync.deadline_s + 1))):
-        yield _stamped(pipeline, frame, calibration)
-
-
-def _stamped(pipeline: FusionPipeline, frame: SensorFrame, calibration: Calibration) -> RunFrame:
-    return RunFrame(
-        token=str(frame.stamp_ns),
-        result=pipeline.process(frame),
-        result_from_ego=np.eye(4),
-        calibration=calibration,
-    )
+    for frame, calibration in synchronized(
+        recording, config, calibrate=pipeline.calibrate, observe=pipeline.observe
+    ):
+        yield RunFrame(
+            token=str(frame.stamp_ns),
+            result=pipeline.process(frame),
+            result_from_ego=np.eye(4),
+            calibration=calibration,
+        )
 
 
 def collect(

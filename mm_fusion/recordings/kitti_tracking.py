@@ -161,7 +161,7 @@ def _named(folder: Path) -> set[str]:
     return {kind for kind in TYPES.values() if kind in name}
 
 
-def _lines(path: Path) -> Iterator[tuple[str, str]]:
+def lines_of(path: Path) -> Iterator[tuple[str, str]]:
     """Yield where a line stands and what it says, for every line that says something."""
     try:
         lines = path.read_text().splitlines()
@@ -175,7 +175,7 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
 def _read(path: Path) -> Float64:
     """Return the numbers of a file of detections (D, 15), every one of them finite."""
     rows = []
-    for where, line in _lines(path):
+    for where, line in lines_of(path):
         words = line.split(",") if "," in line else line.split()
         if len(words) != COLUMNS:
             raise RecordingError(f"{where} has {len(words)} columns; {COLUMNS} are needed")

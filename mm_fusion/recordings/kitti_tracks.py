@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from mm_fusion.errors import RecordingError
-from mm_fusion.recordings.kitti_tracking import boxes_of
+from mm_fusion.recordings.kitti_tracking import boxes_of, lines_of
 from mm_fusion.records import Float64, Int64
 
 NUMBERS = 14  # behind the type; a score may follow
@@ -53,23 +53,17 @@ def read_track_lines(path: Path) -> TrackLines:
     Raises:
         RecordingError: it cannot be read, or a line is malformed; the text names it.
     """
-    try:
-        lines = [line.split() for line in path.read_text().splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecordingError(f"{path} cannot be read: {error}") from error
     rows, kinds = [], []
-    for number, words in enumerate(lines, start=1):
-        if len(words) not in (0, NUMBERS + 3, NUMBERS + 4):
-            raise RecordingError(
-                f"{path}, line {number} has {len(words)} columns; 17 or 18 are due"
-            )
+    for where, line in lines_of(path):
+        words = line.split()
+        if len(words) not in (NUMBERS + 3, NUMBERS + 4):
+            raise RecordingError(f"{where} has {len(words)} columns; 17 or 18 are due")
         try:
             values = [float(word) for word in words[:2] + words[3:]]
         except ValueError as error:
-            raise RecordingError(f"{path}, line {number}: {error}") from error
-        if values:
-            rows.append([*values, 0.0][: NUMBERS + 3])
-            kinds.append(words[2])
+            raise RecordingError(f"{where}: {error}") from error
+        rows.append([*values, 0.0][: NUMBERS + 3])
+        kinds.append(words[2])
     table = np.array(rows, np.float64).reshape(-1, NUMBERS + 3)
     order = np.argsort(table[:, 0], kind="stable")
     table = table[order]

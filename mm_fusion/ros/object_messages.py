@@ -116,9 +116,7 @@ def tracked_objects_message(objects: Objects, header: Header, session: bytes) ->
     array = TrackedObjects(header=header)
     columns = (box_sizes(objects), objects.labels.tolist(), objects.scores.tolist())
     for size, label, score, number in zip(*columns, objects.ids.tolist(), strict=True):
-        tracked = TrackedObject(
-            existence_probability=score
-        )  # what it holds is filled, not replaced
+        tracked = TrackedObject(existence_probability=score)  # filled below, not replaced: faster
         named = ObjectClassification(label=AUTOWARE_LABELS[CLASSES[label]], probability=score)
         tracked.classification = [named]
         identity = session + number.to_bytes(8, "big", signed=True)

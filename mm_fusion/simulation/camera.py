@@ -63,20 +63,24 @@ class CameraView:
 
     def render(self, world: World, time_s: float) -> Float32:
         """Return what the lens sees, (H, W, 3) in [0, 1] after the tone curve, without noise."""
-        hits, origin, directions = self.hits(world, time_s)
+        origin, directions = self._rays(world, time_s)
         moment = world.at(time_s, origin)
+        hits = moment.cast(origin, directions)
         light = sky(directions)
         met = np.flatnonzero(hits.met)
         light[met] = _shaded(world, moment, origin, directions[met], _rows(hits, met))
         width, height = self._model.camera.size_px
         return tone(light).reshape(height, width, 3)
 
-    def hits(self, world: World, time_s: float) -> tuple[Hits, Float64, Float64]:
-        """Cast a ray a pixel, row by row; returns the hits, the origin and the directions."""
+    def hits(self, world: World, time_s: float) -> Hits:
+        """Cast a ray a pixel, row by row."""
+        origin, directions = self._rays(world, time_s)
+        return world.at(time_s, origin).cast(origin, directions)
+
+    def _rays(self, world: World, time_s: float) -> tuple[Float64, Float64]:
+        """Return where the camera is in the street (3,), and the rays of its pixels (N, 3)."""
         street_from_camera = world.street.ego.pose(time_s) @ self._model.camera.ego_from_camera
-        directions = self._rays_camera @ street_from_camera[:3, :3].T
-        origin = street_from_camera[:3, 3]
-        return world.at(time_s, origin).cast(origin, directions), origin, directions
+        return street_from_camera[:3, 3], self._rays_camera @ street_from_camera[:3, :3].T
 
 
 def sky(directions: Float64) -> Float32:

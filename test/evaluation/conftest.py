@@ -39,3 +39,12 @@ def checked(tmp_path):
         return Checked(check(tmp_path / "bag", tmp_path / "out"))
 
     return write_and_check
+
+
+@pytest.fixture(scope="session")
+def recorded(data):
+    """KITTI tracking's labels and detections of six sequences."""
+    folder = data / "kitti_tracking"
+    if not folder.is_dir():
+        pytest.skip(f"{data} holds no kitti_tracking")
+    return folder

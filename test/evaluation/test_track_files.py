@@ -129,14 +129,6 @@ def test_nothing_gives_nothing():
 
 
 @pytest.fixture(scope="module")
-def recorded(data):
-    folder = data / "kitti_tracking"
-    if not folder.is_dir():
-        pytest.skip(f"{data} holds no kitti_tracking")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def tracked(recorded, tmp_path_factory):
     out = tmp_path_factory.mktemp("tracks")
     assert main(["track", str(recorded), "--out", str(out)]) == 0

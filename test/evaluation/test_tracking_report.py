@@ -26,14 +26,6 @@ from mm_fusion.evaluation.tracking_report import print_tracking, score_tracking,
 KINDS = {"car": "Car", "pedestrian": "Pedestrian", "cyclist": "Cyclist"}
 
 
-@pytest.fixture(scope="module")
-def recorded(data):
-    folder = data / "kitti_tracking"
-    if not folder.is_dir():
-        pytest.skip(f"{data} holds no kitti_tracking")
-    return folder
-
-
 def copy_labels(recorded, folder, change=lambda rows: rows, sequences="*"):
     """Write the labels of each class as tracks, each of one confidence."""
     for path in sorted((recorded / "label_02").glob(f"{sequences}.txt")):

@@ -31,7 +31,7 @@ from .conftest import CAMERA, MODEL, WHITE, actor, plate, straight
 
 
 def view(world):
-    hits, _, _ = CameraView(MODEL).hits(world, 0.0)
+    hits = CameraView(MODEL).hits(world, 0.0)
     return hits.range_m.reshape(91, 161), hits.actors.reshape(91, 161)
 
 
@@ -99,7 +99,7 @@ def drive() -> Drive:
 
 
 def test_every_car_in_view_lies_within_its_truth_box(drive):
-    hits, _, _ = CameraView(MODEL).hits(drive.world, 0.25)
+    hits = CameraView(MODEL).hits(drive.world, 0.25)
     truth = drive.truth(0.25).objects
     rows, columns = np.divmod(np.arange(len(hits.actors)), 161)
     checked = 0
