@@ -182,15 +182,33 @@ class TrackerConfig(Checked):
     """Association and life of tracks."""
 
     acceleration_std_mps2: float = setting(3.0, "process noise of the motion model", low=0.01)
+    turn_std_radps: float = setting(
+        0.2, "turn rates that vehicles have; 0: they go straight on", low=0, high=3
+    )
     gate: float = setting(
         13.8, "squared Mahalanobis distance beyond which nothing is associated", low=1, live=True
     )
-    confirm_hits: int = setting(3, "detections before a track is published", low=1, live=True)
+    confirm_hits: int = setting(2, "detections before a track is published", low=1, live=True)
+    confirm_existence: float = setting(
+        0.9, "probability of existence before a track is published", low=0, high=1, live=True
+    )
+    end_existence: float = setting(
+        0.03, "a track of less probable existence ends", low=0, high=1, live=True
+    )
+    birth_score: float = setting(
+        0.15, "weaker detections continue tracks but begin none", low=0, high=1, live=True
+    )
     lifetime_s: float = setting(
-        1.0, "a track without a detection for this long ends", low=0.05, high=30, live=True
+        1.0, "a track looked for in vain for this long ends", low=0.05, high=30, live=True
     )
     coast_s: float = setting(
-        1.0, "one without a detection for this long is not published", low=0, high=30, live=True
+        1.0, "one looked for in vain for this long is not published", low=0, high=30, live=True
+    )
+    hidden_s: float = setting(
+        5.0, "a track that nothing could see for this long ends", low=0.05, high=60, live=True
+    )
+    history_s: float = setting(
+        0.5, "a frame this late still takes its place among the newer ones", low=0, high=5
     )
     birth_speed_std_mps: float = setting(
         10.0, "how fast a new track may be where nothing measured its velocity", low=0.1, live=True

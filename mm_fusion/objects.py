@@ -50,6 +50,7 @@ class Objects:
     ids: Int64  # (K,) UNTRACKED where not tracked
     evidence: UInt8  # (K,) bits of SEEN_BY: which kinds of sensor saw it
     covariances: Float64  # (K, 4, 4) of x, y, vx, vy; a large variance where not measured
+    turn_rates_radps: Float64  # (K,) of the velocity's direction, anticlockwise; NaN where unknown
 
     def __post_init__(self) -> None:
         check_shapes(
@@ -62,6 +63,7 @@ class Objects:
             ids=(self.ids, ("K",)),
             evidence=(self.evidence, ("K",)),
             covariances=(self.covariances, ("K", 4, 4)),
+            turn_rates_radps=(self.turn_rates_radps, ("K",)),
         )
 
     def __len__(self) -> int:
@@ -88,6 +90,7 @@ class Objects:
             "ids": np.full(count, UNTRACKED, np.int64),
             "evidence": np.zeros(count, np.uint8),
             "covariances": np.tile(np.diag([0.25, 0.25, 100.0, 100.0]), (count, 1, 1)),
+            "turn_rates_radps": np.full(count, np.nan),
         } | columns
         return cls(
             centers_ego=boxes[:, :3].copy(),

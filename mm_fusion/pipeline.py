@@ -27,7 +27,9 @@ from mm_fusion.localization.localizer import Localizer
 from mm_fusion.objects import FusionResult
 from mm_fusion.preprocess.align import align
 from mm_fusion.records import EgoFrame, MotionRecord, SensorFrame
+from mm_fusion.tracking.range_rates import Returns
 from mm_fusion.tracking.tracker import Tracker
+from mm_fusion.tracking.visibility import Visibility
 
 Stage = Callable[[str], AbstractContextManager[None]]
 
@@ -83,7 +85,13 @@ class FusionPipeline:
         with self._stage("detect"):
             detections = self.detector.detect(ego)
         with self._stage("track"):
-            tracks = self.tracker.update(detections, ego.map_from_ego, frame.stamp_ns)
+            tracks = self.tracker.update(
+                detections,
+                ego.map_from_ego,
+                frame.stamp_ns,
+                visibility=self._visibility(ego),
+                returns=Returns.of(ego, ego.map_from_ego),
+            )
         return FusionResult(
             stamp_ns=frame.stamp_ns,
             reference=frame.reference,
@@ -105,6 +113,10 @@ class FusionPipeline:
         """Forget pose and tracks; the calibration stays."""
         self.localizer.reset()
         self.tracker.reset()
+
+    def _visibility(self, ego: EgoFrame) -> Visibility:
+        cameras = [self._calibration.cameras[name] for name in ego.images]
+        return Visibility.of(ego, self.detector.needs_any_of, cameras)
 
     def _blind(self, ego: EgoFrame) -> tuple[str, ...]:
         """Say when nothing the detector can use is there: the objects are then none, not zero."""

@@ -203,10 +203,15 @@ class EgoFrame:
     notes: tuple[str, ...] = ()  # what a user should know of this frame
     # (3,) m where the LiDARs look from: the middle of them
     viewpoint_ego: Float64 = field(default_factory=lambda: np.zeros(3))
+    radar_offset_s: Float32 | None = None  # (M,) s from stamp_ns to each return; None: 0
 
     def __post_init__(self) -> None:
         check_shapes(points_ego=(self.points_ego, ("N", 3)), intensity=(self.intensity, ("N",)))
         check_shapes(viewpoint_ego=(self.viewpoint_ego, (3,)))
+        if self.radar_offset_s is not None:
+            check_shapes(
+                radar_ego=(self.radar_ego, ("M", 3)), radar_offset_s=(self.radar_offset_s, ("M",))
+            )
         check_shapes(
             radar_ego=(self.radar_ego, ("M", 3)),
             radar_ray_ego=(self.radar_ray_ego, ("M", 3)),

@@ -258,8 +258,8 @@ def test_live_settings_are_taken_over_without_losing_tracks():
 
 
 def test_the_trackers_settings_are_taken_over_too():
-    pipeline = built(tracker=TrackerConfig(confirm_hits=1))
-    assert len(pipeline.process(frame(0)).tracks) == 1
+    pipeline = built(tracker=TrackerConfig(confirm_hits=2))
+    assert len(pipeline.process(frame(0)).tracks) == 0
     pipeline.retune(FusionConfig(sensors=SENSORS, tracker=TrackerConfig(confirm_hits=5)))
     assert [len(pipeline.process(frame(k)).tracks) for k in range(1, 5)] == [0, 0, 0, 1]
 

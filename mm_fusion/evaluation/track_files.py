@@ -22,6 +22,7 @@ Axis letters: K tracks, D detections of one frame.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -41,21 +42,20 @@ UNSEEN_PX = (-1.0, -1.0, -1.0, -1.0)  # how KITTI spells an unknown box in the i
 
 # Chosen on the sequences 0001, 0006, 0008, 0010, 0012 and 0013. `coast_s` is 0 since what is not
 # seen counts as a false alarm there.
+# Whether a track is there is left to the scores that are written, for the metric sweeps over them.
+_KITTI = TrackerConfig(
+    lifetime_s=0.45,
+    coast_s=0.0,
+    confirm_hits=1,
+    turn_std_radps=0.0,
+    confirm_existence=0.0,
+    end_existence=0.0,
+    birth_score=0.0,
+)
 SETTINGS = {
-    "car": TrackerConfig(
-        acceleration_std_mps2=3.0, gate=20.0, confirm_hits=1, lifetime_s=0.45, coast_s=0.0
-    ),
-    "pedestrian": TrackerConfig(
-        acceleration_std_mps2=1.0,
-        gate=4.0,
-        confirm_hits=1,
-        lifetime_s=0.45,
-        coast_s=0.0,
-        birth_speed_std_mps=15.0,
-    ),
-    "cyclist": TrackerConfig(
-        acceleration_std_mps2=5.0, gate=9.0, confirm_hits=2, lifetime_s=0.45, coast_s=0.0
-    ),
+    "car": replace(_KITTI, acceleration_std_mps2=3.0, gate=20.0),
+    "pedestrian": replace(_KITTI, acceleration_std_mps2=1.0, gate=4.0, birth_speed_std_mps=15.0),
+    "cyclist": replace(_KITTI, acceleration_std_mps2=5.0, gate=9.0, confirm_hits=2),
 }
 
 

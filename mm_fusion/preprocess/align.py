@@ -56,6 +56,7 @@ class _Gathered:
     rays: list[Float64] = field(default_factory=list)
     radial_speed: list[Float64] = field(default_factory=list)
     rcs: list[Float32] = field(default_factory=list)
+    radar_offset: list[Float32] = field(default_factory=list)
     images: dict[str, CameraImage] = field(default_factory=dict)
     image_stamp_from_frame: dict[str, Float64] = field(default_factory=dict)
 
@@ -113,6 +114,7 @@ def align(
         missing=missing,
         notes=tuple(notes),
         viewpoint_ego=_viewpoint(placed, calibration),
+        radar_offset_s=_stack(gathered.radar_offset),
     )
 
 
@@ -212,6 +214,7 @@ def _add_radar(
     gathered.radar.append(transform(now_from_then, transform(ego_from_radar, scan.points_radar)))
     gathered.rays.append(rotate(now_from_then, rays))
     gathered.rcs.append(scan.rcs_dbsm)
+    gathered.radar_offset.append(np.full(len(rays), offset_s, np.float32))
 
 
 def _stack(parts: list[Float32] | list[Float64], columns: int = 0) -> Float32:

@@ -16,52 +16,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
 from mm_fusion.config import TrackerConfig
 from mm_fusion.geometry.boxes import wrap_angle
-from mm_fusion.geometry.rigid import invert, yaw_of
-from mm_fusion.objects import CLASSES, UNKNOWN, Objects
-from mm_fusion.records import NS_PER_S, Float64, Int64
+from mm_fusion.geometry.rigid import invert
+from mm_fusion.objects import Objects
+from mm_fusion.records import NS_PER_S, Bool, Float64, Int64
 from mm_fusion.tracking.association import associate
-from mm_fusion.tracking.motion import predict, update
+from mm_fusion.tracking.carrying import (
+    UNMEASURED_VARIANCE,
+    carried,
+    measurements,
+    turned_halfway,
+)
+from mm_fusion.tracking.existence import UNTOLD, after_detection, after_miss, after_time
+from mm_fusion.tracking.history import History, Look
+from mm_fusion.tracking.motion import TURN, predict, update
+from mm_fusion.tracking.range_rates import Returns, correct
+from mm_fusion.tracking.tracks import TURNING, Tracks
+from mm_fusion.tracking.visibility import Visibility
 
-UNMEASURED_VARIANCE = 1e6  # m^2/s^2, of a velocity nobody measured
-SMALLEST_M = 0.2  # sizes below this say nothing
-TURNING_SPEED_MPS = 2.0  # from here on the direction of motion says where the front is
-
-
-@dataclass(slots=True)
-class _Tracks:
-    """All tracks, a row each, in the map; `objects` holds what is not estimated here."""
-
-    states: Float64 = field(default_factory=lambda: np.zeros((0, 4)))  # x, y, vx, vy
-    covariances: Float64 = field(default_factory=lambda: np.zeros((0, 4, 4)))
-    objects: Objects = field(default_factory=Objects.none)  # as last detected, in the map
-    votes: Float64 = field(default_factory=lambda: np.zeros((0, len(CLASSES))))
-    hits: Int64 = field(default_factory=lambda: np.zeros(0, np.int64))
-    seen_ns: Int64 = field(default_factory=lambda: np.zeros(0, np.int64))
-
-    def rows(self, keep: Int64) -> _Tracks:
-        return _Tracks(
-            states=self.states[keep],
-            covariances=self.covariances[keep],
-            objects=self.objects[keep],
-            votes=self.votes[keep],
-            hits=self.hits[keep],
-            seen_ns=self.seen_ns[keep],
-        )
+LONGEST_LOOK_S = 0.25  # nobody looked in a pause between frames: no more of it counts as missed
+LEAST_GAIN = 0.3  # weight of the newest size and score, however many there were
 
 
 class Tracker:
-    """Constant-velocity Kalman filters with optimal assignment; ids are never used again."""
+    """Extended Kalman filters with optimal assignment and existence; ids are never used again."""
 
     def __init__(self, config: TrackerConfig) -> None:
         self._config = config
         self._next_id = 1
+        self._history = History()
         self.reset()
+
+    @property
+    def late(self) -> int:
+        """Count of frames that came after a newer one and took their place."""
+        return self._history.late
 
     def retune(self, config: TrackerConfig) -> None:
         """Take over changed settings; tracks stay."""
@@ -69,46 +63,117 @@ class Tracker:
 
     def reset(self) -> None:
         """End every track; ids go on."""
-        self._tracks = _Tracks()
+        self._tracks = Tracks()
         self._stamp_ns: int | None = None
+        self._history.clear()
 
-    def update(self, objects: Objects, map_from_ego: Float64, stamp_ns: int) -> Objects:
+    def update(
+        self,
+        objects: Objects,
+        map_from_ego: Float64,
+        stamp_ns: int,
+        *,
+        visibility: Visibility | None = None,
+        returns: Returns | None = None,
+    ) -> Objects:
         """Take the detections of one frame and return the confirmed tracks at its stamp.
+
+        A frame that comes after a newer one takes its place among those of `history_s`; tracks
+        keep their ids. One older than that starts afresh: the clock was set back.
 
         Args:
             objects: detections in the ego frame at `stamp_ns`.
             map_from_ego: (4, 4) pose of the vehicle at `stamp_ns`.
-            stamp_ns: stamp of the frame; one older than the frame before starts afresh.
+            stamp_ns: stamp of the frame.
+            visibility: what could be seen; None: everything.
+            returns: radar returns; they then measure velocities, and the velocities of detections
+                that came from them are not used a second time.
         """
-        if self._stamp_ns is not None and stamp_ns < self._stamp_ns:
-            self.reset()
-        self._advance(stamp_ns)
-        detected = _carried(objects, map_from_ego)
-        measured, noises = _measurements(detected)
-        tracks = self._tracks
-        matched, used = associate(
-            tracks.states[:, :2],
-            tracks.covariances[:, :2, :2],
-            measured[:, :2],
-            noises[:, :2, :2],
-            self._config.gate,
-            self._config.size_cost * _unlike(tracks.objects.sizes_m, detected.sizes_m),
+        look = Look(
+            stamp_ns=stamp_ns,
+            detected=carried(objects, map_from_ego),
+            map_from_ego=map_from_ego,
+            visibility=visibility,
+            returns=returns,
         )
-        self._correct(matched, detected[used], (measured[used], noises[used]), stamp_ns)
-        fresh = np.setdiff1d(np.arange(len(detected)), used)
-        self._begin(detected[fresh], measured[fresh], noises[fresh], stamp_ns)
-        self._end(stamp_ns)
-        return self._confirmed(map_from_ego, stamp_ns)
+        later: list[Look] = []
+        if self._stamp_ns is not None and stamp_ns < self._stamp_ns:
+            undone = self._history.undo(stamp_ns)
+            if undone is None:
+                self.reset()
+            else:
+                self._tracks, self._stamp_ns, later = undone
+        self._take(look)
+        shown = self._confirmed(map_from_ego)
+        for newer in later:
+            self._take(newer)
+        return shown
 
-    def _advance(self, stamp_ns: int) -> None:
+    def _take(self, look: Look) -> None:
+        """Advance the tracks to a frame and let them learn from it."""
+        self._history.keep(look, self._tracks, self._stamp_ns, self._config.history_s)
+        looked_s = self._advance(look.stamp_ns)
+        boxes = carried(self._tracks.placed(), invert(look.map_from_ego)).boxes
+        count = len(self._tracks)
+        seeable = (
+            np.full(count, UNTOLD)
+            if look.visibility is None
+            else look.visibility.probability(boxes)
+        )
+        measured, noises = measurements(look.detected, without_radar=look.returns is not None)
+        rows, used = self._match(look.detected, measured, noises)
+        self._correct(rows, look.detected[used], (measured[used], noises[used]), look.stamp_ns)
+        self._tracks.existence[rows] = after_detection(
+            self._tracks.existence[rows], look.detected.scores[used], seeable[rows]
+        )
+        fresh = np.setdiff1d(np.arange(len(look.detected)), used)
+        fresh = fresh[look.detected.scores[fresh] >= self._config.birth_score]
+        self._begin(look.detected, fresh, (measured[fresh], noises[fresh]), look.stamp_ns)
+        moving = self._hear(look)
+        missed = np.setdiff1d(np.arange(count), np.union1d(rows, moving))
+        self._miss(missed, seeable[missed], looked_s)
+        self._end(look.stamp_ns)
+
+    def _advance(self, stamp_ns: int) -> float:
+        """Predict all to the stamp; return how much of the time somebody was looking, s."""
         elapsed_s = 0.0 if self._stamp_ns is None else (stamp_ns - self._stamp_ns) / NS_PER_S
         self._stamp_ns = stamp_ns
-        self._tracks.states, self._tracks.covariances = predict(
-            self._tracks.states,
-            self._tracks.covariances,
+        tracks, turns = self._tracks, TURNING[self._tracks.labels]
+        tracks.objects.yaws_rad[:] = wrap_angle(
+            tracks.objects.yaws_rad + tracks.states[:, TURN] * elapsed_s
+        )
+        tracks.states, tracks.covariances = predict(
+            tracks.states,
+            tracks.covariances,
             elapsed_s,
             self._config.acceleration_std_mps2,
+            self._config.turn_std_radps * turns,
         )
+        tracks.existence = after_time(tracks.existence, elapsed_s)
+        return min(elapsed_s, LONGEST_LOOK_S)
+
+    def _match(self, detected: Objects, measured: Float64, noises: Float64) -> tuple[Int64, Int64]:
+        """Pair strong detections with tracks, then weak ones with what is left."""
+        strong = detected.scores >= self._config.birth_score
+        rows, used = self._pair(np.arange(len(self._tracks)), strong, detected, measured, noises)
+        left = np.setdiff1d(np.arange(len(self._tracks)), rows)
+        more, weak = self._pair(left, ~strong, detected, measured, noises)
+        return np.concatenate([rows, more]), np.concatenate([used, weak])
+
+    def _pair(
+        self, rows: Int64, wanted: Bool, detected: Objects, measured: Float64, noises: Float64
+    ) -> tuple[Int64, Int64]:
+        tracks, some = self._tracks, np.flatnonzero(wanted)
+        matched, used = associate(
+            tracks.states[rows, :2],
+            tracks.covariances[rows, :2, :2],
+            measured[some, :2],
+            noises[some, :2, :2],
+            self._config.gate,
+            sizes_m=(tracks.objects.sizes_m[rows], detected.sizes_m[some]),
+            size_cost=self._config.size_cost,
+        )
+        return rows[matched], some[used]
 
     def _correct(
         self, rows: Int64, detected: Objects, measurement: tuple[Float64, Float64], stamp_ns: int
@@ -118,111 +183,69 @@ class Tracker:
             tracks.states[rows], tracks.covariances[rows], *measurement
         )
         kept = tracks.objects
-        columns = {
-            name: getattr(kept, name).copy()
-            for name in ("centers_ego", "sizes_m", "yaws_rad", "scores", "evidence")
-        }
-        columns["centers_ego"][rows] = detected.centers_ego
-        columns["sizes_m"][rows] += 0.3 * (detected.sizes_m - kept.sizes_m[rows])
-        columns["yaws_rad"][rows] = _turned(kept.yaws_rad[rows], detected.yaws_rad)
-        columns["scores"][rows] += 0.3 * (detected.scores - kept.scores[rows])
-        columns["evidence"][rows] = detected.evidence
-        tracks.objects = replace(kept, **columns)
+        gain = np.maximum(LEAST_GAIN, 1 / (tracks.hits[rows] + 1))
+        kept.centers_ego[rows] = detected.centers_ego
+        kept.sizes_m[rows] += gain[:, None] * (detected.sizes_m - kept.sizes_m[rows])
+        kept.yaws_rad[rows] = turned_halfway(kept.yaws_rad[rows], detected.yaws_rad)
+        kept.scores[rows] += gain * (detected.scores - kept.scores[rows])
+        kept.evidence[rows] = detected.evidence
         tracks.votes[rows, detected.labels] += detected.scores
         tracks.hits[rows] += 1
-        tracks.seen_ns[rows] = stamp_ns
+        self._see(rows, stamp_ns)
 
-    def _begin(self, detected: Objects, measured: Float64, noises: Float64, stamp_ns: int) -> None:
-        count = len(detected)
-        ids = np.arange(self._next_id, self._next_id + count, dtype=np.int64)
-        self._next_id += count
-        prior = np.diag([0.0, 0.0, *[self._config.birth_speed_std_mps**2] * 2])
-        start = np.concatenate([measured[:, :2], np.zeros((count, 2))], axis=1)
-        wide = prior + np.diag([UNMEASURED_VARIANCE] * 2 + [0.0, 0.0])
-        states, covariances = update(start, np.tile(wide, (count, 1, 1)), measured, noises)
-        votes = np.zeros((count, len(CLASSES)))
-        votes[np.arange(count), detected.labels] = detected.scores
+    def _see(self, rows: Int64, stamp_ns: int) -> None:
+        self._tracks.seen_ns[rows] = stamp_ns
+        self._tracks.missed_s[rows] = 0.0
+
+    def _begin(
+        self,
+        detected: Objects,
+        fresh: Int64,
+        measurement: tuple[Float64, Float64],
+        stamp_ns: int,
+    ) -> None:
+        count = len(fresh)
+        began = detected[fresh]
+        prior = np.diag([UNMEASURED_VARIANCE] * 2 + [self._config.birth_speed_std_mps**2] * 2 + [0])
+        wide = np.tile(prior, (count, 1, 1))
+        wide[:, TURN, TURN] = np.square(self._config.turn_std_radps * TURNING[began.labels])
+        start = np.concatenate([measurement[0][:, :2], np.zeros((count, 3))], axis=1)
+        states, covariances = update(start, wide, *measurement)
+        ids = np.array([self._named(stamp_ns, row) for row in fresh.tolist()], np.int64)
+        more = Tracks.begun(replace(began, ids=ids), states, covariances, stamp_ns)
+        self._tracks = self._tracks.joined(more)
+
+    def _named(self, stamp_ns: int, row: int) -> int:
+        """Return the id of what begins with that detection, the same one when it begins again."""
+        ident = self._history.born.setdefault((stamp_ns, row), self._next_id)
+        self._next_id += ident == self._next_id
+        return ident
+
+    def _hear(self, look: Look) -> Int64:
+        """Let radar returns correct velocities; return the rows in which something moves."""
+        if look.returns is None or not len(self._tracks):
+            return np.zeros(0, np.int64)
+        moving = correct(self._tracks, look.returns)
+        self._see(moving, look.stamp_ns)
+        return moving
+
+    def _miss(self, rows: Int64, seeable: Float64, looked_s: float) -> None:
         tracks = self._tracks
-        self._tracks = _Tracks(
-            states=np.concatenate([tracks.states, states]),
-            covariances=np.concatenate([tracks.covariances, covariances]),
-            objects=Objects.joined(tracks.objects, replace(detected, ids=ids)),
-            votes=np.concatenate([tracks.votes, votes]),
-            hits=np.concatenate([tracks.hits, np.ones(count, np.int64)]),
-            seen_ns=np.concatenate([tracks.seen_ns, np.full(count, stamp_ns, np.int64)]),
-        )
+        tracks.existence[rows] = after_miss(tracks.existence[rows], seeable)
+        tracks.missed_s[rows] += looked_s * np.minimum(seeable / UNTOLD, 1)
 
     def _end(self, stamp_ns: int) -> None:
-        """End what was not seen for its lifetime; a tentative track ends at its first miss."""
-        unseen_ns = stamp_ns - self._tracks.seen_ns
-        tentative = self._tracks.hits < self._config.confirm_hits
-        alive = np.where(tentative, unseen_ns == 0, unseen_ns <= self._config.lifetime_s * NS_PER_S)
-        self._tracks = self._tracks.rows(np.flatnonzero(alive))
+        """End what was looked for in vain for too long, or hidden for too long."""
+        tracks, config = self._tracks, self._config
+        alive = tracks.existence >= config.end_existence
+        alive &= tracks.missed_s <= config.lifetime_s
+        alive &= stamp_ns - tracks.seen_ns <= config.hidden_s * NS_PER_S
+        self._tracks = tracks.rows(np.flatnonzero(alive))
 
-    def _confirmed(self, map_from_ego: Float64, stamp_ns: int) -> Objects:
-        confirmed = self._tracks.hits >= self._config.confirm_hits
-        unseen_ns = stamp_ns - self._tracks.seen_ns
-        shown = confirmed & (unseen_ns <= self._config.coast_s * NS_PER_S)
-        tracks = self._tracks.rows(np.flatnonzero(shown))
-        centers = tracks.objects.centers_ego.copy()
-        centers[:, :2] = tracks.states[:, :2]
-        speed = np.linalg.norm(tracks.states[:, 2:], axis=1)
-        heading = np.arctan2(tracks.states[:, 3], tracks.states[:, 2])
-        backwards = np.cos(heading - tracks.objects.yaws_rad) < 0
-        yaws = tracks.objects.yaws_rad + np.pi * (backwards & (speed > TURNING_SPEED_MPS))
-        unseen_s = (stamp_ns - tracks.seen_ns) / NS_PER_S
-        in_map = replace(
-            tracks.objects,
-            centers_ego=centers,
-            yaws_rad=wrap_angle(yaws),
-            velocities_ego=tracks.states[:, 2:].copy(),
-            scores=tracks.objects.scores * np.clip(1 - unseen_s / self._config.lifetime_s, 0.05, 1),
-            labels=_elected(tracks.votes),
-            covariances=tracks.covariances.copy(),
-        )
-        return _carried(in_map, invert(map_from_ego))
-
-
-def _unlike(sizes_a_m: Float64, sizes_b_m: Float64) -> Float64:
-    """Return how unlike sizes (A, 3) and (B, 3) are, (A, B): the sum of their log ratios."""
-    logs_a, logs_b = (np.log(np.maximum(sizes, SMALLEST_M)) for sizes in (sizes_a_m, sizes_b_m))
-    return np.asarray(np.abs(logs_a[:, None] - logs_b[None]).sum(axis=2))
-
-
-def _elected(votes: Float64) -> Int64:
-    """Return the class with the most evidence; `unknown` only where nothing else has any."""
-    known = votes.copy()
-    known[:, UNKNOWN] *= 1e-3
-    return np.asarray(known.argmax(axis=1), np.int64)
-
-
-def _turned(kept_rad: Float64, seen_rad: Float64) -> Float64:
-    """Follow the seen yaw halfway, taking front and back of a box as the same."""
-    difference = wrap_angle(2 * (seen_rad - kept_rad)) / 2
-    return wrap_angle(kept_rad + 0.5 * difference)
-
-
-def _carried(objects: Objects, target_from_source: Float64) -> Objects:
-    """Bring objects into another frame, covariances and velocities turned with them."""
-    rotation = target_from_source[:2, :2]
-    turn = np.zeros((4, 4))
-    turn[:2, :2] = turn[2:, 2:] = rotation
-    centers = objects.centers_ego @ target_from_source[:3, :3].T + target_from_source[:3, 3]
-    return replace(
-        objects,
-        centers_ego=centers,
-        yaws_rad=wrap_angle(objects.yaws_rad + yaw_of(target_from_source)),
-        velocities_ego=objects.velocities_ego @ rotation.T,
-        covariances=turn @ objects.covariances @ turn.T,
-    )
-
-
-def _measurements(detected: Objects) -> tuple[Float64, Float64]:
-    """Return x, y, vx, vy (D, 4) with covariances (D, 4, 4); an unknown velocity has no weight."""
-    known = np.asarray(np.isfinite(detected.velocities_ego).all(axis=1))
-    velocity = np.where(known[:, None], detected.velocities_ego, 0.0)
-    noises = detected.covariances.copy()
-    unknown = np.flatnonzero(~known)
-    noises[unknown, 2:, :] = noises[unknown, :, 2:] = 0.0
-    noises[unknown, 2, 2] = noises[unknown, 3, 3] = UNMEASURED_VARIANCE
-    return np.concatenate([detected.centers_ego[:, :2], velocity], axis=1), noises
+    def _confirmed(self, map_from_ego: Float64) -> Objects:
+        """Return what is sure enough to be published, in the vehicle's frame."""
+        tracks, config = self._tracks, self._config
+        sure = tracks.existence >= config.confirm_existence
+        tracks.confirmed |= (tracks.hits >= config.confirm_hits) & sure
+        shown = tracks.confirmed & (tracks.missed_s <= config.coast_s)
+        return carried(tracks.rows(np.flatnonzero(shown)).published(), invert(map_from_ego))
