@@ -135,10 +135,12 @@ def _add_tools(added: Verbs) -> None:
     view.add_argument("--frame", default=None, help="name or stamp of the frame; default: middle")
     view.add_argument("--png", type=Path, default=Path("view.png"))
 
-    bench = _verb(added, verbs.bench, "figures of the real nodes over DDS, on this machine")
+    bench = _verb(added, verbs.bench, "figures of the real nodes over DDS, or of one part")
     bench.add_argument("--bag", type=Path, help="play this bag through the fusion node")
     bench.add_argument("--rate", type=_positive, default=1.0, help="times the recorded pace")
     bench.add_argument("--transport", action="store_true", help="six cameras and a LiDAR, 300 MB/s")
+    bench.add_argument("--tracker", action="store_true", help="the tracker alone, on drawn truth")
+    bench.add_argument("--plot", type=Path, help="of --tracker: draw its cost here (PNG)")
     bench.add_argument("--seconds", type=_positive, default=10.0, help="of --transport")
     bench.add_argument("--json", action="store_true", help="JSON instead of a table")
 

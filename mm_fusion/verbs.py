@@ -179,6 +179,9 @@ def view(args: argparse.Namespace) -> None:
 
 def bench(args: argparse.Namespace) -> None:
     """Measure the nodes on this machine."""
+    if args.tracker:
+        _bench_tracker(args)
+        return
     from mm_fusion.ros.bench import bench_bag, bench_transport, print_bench
 
     if args.transport:
@@ -186,11 +189,23 @@ def bench(args: argparse.Namespace) -> None:
     elif args.bag is not None:
         figures = bench_bag(args.bag, rate=args.rate)
     else:
-        raise ConfigError("bench: give --bag BAG, or --transport for the transport alone")
+        raise ConfigError("bench: give --bag BAG, or --transport or --tracker for that alone")
     if args.json:
         print(json.dumps(figures, indent=1, sort_keys=True))
     else:
         print_bench(figures)
+
+
+def _bench_tracker(args: argparse.Namespace) -> None:
+    from mm_fusion.evaluation.tracker_report import plot_costs, print_tracker, tracker_figures
+
+    figures = tracker_figures()
+    if args.json:
+        print(json.dumps(figures, indent=1, sort_keys=True))
+    else:
+        print_tracker(figures)
+    if args.plot:
+        plot_costs(figures, args.plot)
 
 
 def _config(args: argparse.Namespace) -> FusionConfig:

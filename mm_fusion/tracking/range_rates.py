@@ -25,13 +25,16 @@ import numpy as np
 
 from mm_fusion.objects import CLASSES
 from mm_fusion.records import EgoFrame, Float64, Int64
-from mm_fusion.tracking.motion import update_speeds
+from mm_fusion.tracking.carrying import UNMEASURED_VARIANCE
+from mm_fusion.tracking.motion import update, update_speeds
 from mm_fusion.tracking.tracks import Tracks
 
 GATE_M = 0.5  # a return this close outside a box is the object's
 RATE_STD_MPS = 0.3
 JERK_MPS2 = 3.0  # how fast a speed may change between the radar's stamp and the frame's
 SLIP_STD_MPS = 0.5  # of a vehicle across its heading
+YAW_STD_RAD = 0.1  # of the heading of a box that was just detected
+PLACE_STD_M = 1.5  # of returns about the centre of what they are on
 ALONG = 0.5  # cosine between ray and heading from which the heading says something
 GATE = 9.0  # squared deviations from which a speed is another object's
 MOVING_MPS = 1.0  # returns faster than this tell that something is there
@@ -65,12 +68,13 @@ class Returns:
         )
 
 
-def correct(tracks: Tracks, returns: Returns) -> Int64:
-    """Correct the velocities of tracks by the returns inside them; other columns stay.
+def correct(tracks: Tracks, returns: Returns, stamp_ns: int) -> Int64:
+    """Correct the motion of tracks by the returns inside them; other columns stay.
 
     Each return is sought where the track was at the return's own stamp. The returns of one object
     do not err independently, so their median counts as one measurement. A vehicle that rolls
-    moves along its heading, which makes a whole velocity of the speed along the ray.
+    moves along its heading, which makes a whole velocity of the speed along the ray; an old
+    heading tells nothing new, so only those count that were detected at `stamp_ns`.
 
     Returns:
         rows (P,) of the tracks something that moves was seen in.
@@ -79,15 +83,17 @@ def correct(tracks: Tracks, returns: Returns) -> Int64:
     if not len(track):
         return NOBODY
     rows = np.unique(track)
-    measured = np.array([_summary(returns, hit[track == row]) for row in rows])  # (P, 4)
-    rays, speeds, late_s = measured[:, :2], measured[:, 2], measured[:, 3]
+    measured = np.array([_summary(returns, hit[track == row]) for row in rows])  # (P, 6)
+    rays, speeds, offset_s, places = np.split(measured, [2, 3, 4], axis=1)
+    speeds, late_s = speeds[:, 0], np.abs(offset_s[:, 0])
     variances = RATE_STD_MPS**2 + (JERK_MPS2 * late_s) ** 2
     spread = np.einsum("pi,pij,pj->p", rays, tracks.covariances[rows, 2:4, 2:4], rays)
     error = speeds - np.einsum("pi,pi->p", rays, tracks.states[rows, 2:4])
     fits = error**2 <= GATE * (spread + variances)
     rows, rays, speeds, variances = rows[fits], rays[fits], speeds[fits], variances[fits]
+    _put(tracks, rows, places[fits] - tracks.states[rows, 2:4] * offset_s[fits], stamp_ns)
     _apply(tracks, rows, rays, speeds, variances)
-    _roll(tracks, rows, rays)
+    _roll(tracks, rows, rays, stamp_ns)
     return np.asarray(rows[np.abs(speeds) > MOVING_MPS])
 
 
@@ -105,22 +111,34 @@ def _hits(tracks: Tracks, returns: Returns) -> tuple[Int64, Int64]:
 
 
 def _summary(returns: Returns, rows: Int64) -> Float64:
-    """Return the mean ray (2), the median speed and the mean distance in time of some returns."""
+    """Return of some returns the mean ray (2), the median speed, the mean offset and place (2)."""
     ray = returns.rays[rows].mean(axis=0)
     ray = ray / max(float(np.linalg.norm(ray)), 1e-6)
-    late_s = np.abs(returns.offset_s[rows]).mean()
-    return np.array([*ray, np.median(returns.speeds_mps[rows]), late_s])
+    place, offset_s = returns.places[rows].mean(axis=0), returns.offset_s[rows].mean()
+    return np.array([*ray, np.median(returns.speeds_mps[rows]), offset_s, *place])
 
 
-def _roll(tracks: Tracks, rows: Int64, rays: Float64) -> None:
+def _put(tracks: Tracks, rows: Int64, places: Float64, stamp_ns: int) -> None:
+    """Correct where tracks are of which nothing else was detected: returns lie on them."""
+    alone = tracks.seen_ns[rows] != stamp_ns
+    rows, measured = rows[alone], np.zeros((int(alone.sum()), 4))
+    measured[:, :2] = places[alone]
+    noise = np.diag([PLACE_STD_M**2] * 2 + [UNMEASURED_VARIANCE] * 2)
+    tracks.states[rows], tracks.covariances[rows] = update(
+        tracks.states[rows], tracks.covariances[rows], measured, np.tile(noise, (len(rows), 1, 1))
+    )
+
+
+def _roll(tracks: Tracks, rows: Int64, rays: Float64, stamp_ns: int) -> None:
     """Have vehicles not slip across their heading, where the ray runs along it."""
     yaw = tracks.objects.yaws_rad[rows]
     heading = np.stack([np.cos(yaw), np.sin(yaw)], axis=1)
     along = np.abs(np.einsum("pi,pi->p", heading, rays)) >= ALONG
-    rolls = along & ROLLING[tracks.labels[rows]]
+    rolls = along & ROLLING[tracks.labels[rows]] & (tracks.seen_ns[rows] == stamp_ns)
     across = np.stack([-heading[:, 1], heading[:, 0]], axis=1)[rolls]
-    count = len(across)
-    _apply(tracks, rows[rolls], across, np.zeros(count), np.full(count, SLIP_STD_MPS**2))
+    speed = np.linalg.norm(tracks.states[rows[rolls], 2:4], axis=1)
+    variances = SLIP_STD_MPS**2 + (YAW_STD_RAD * speed) ** 2
+    _apply(tracks, rows[rolls], across, np.zeros(len(across)), variances)
 
 
 def _apply(tracks: Tracks, rows: Int64, rays: Float64, speeds: Float64, variances: Float64) -> None:

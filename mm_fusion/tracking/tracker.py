@@ -34,6 +34,7 @@ from mm_fusion.tracking.carrying import (
 )
 from mm_fusion.tracking.existence import UNTOLD, after_detection, after_miss, after_time
 from mm_fusion.tracking.history import History, Look
+from mm_fusion.tracking.merging import merge
 from mm_fusion.tracking.motion import TURN, predict, update
 from mm_fusion.tracking.range_rates import Returns, correct
 from mm_fusion.tracking.tracks import TURNING, Tracks
@@ -86,8 +87,8 @@ class Tracker:
             map_from_ego: (4, 4) pose of the vehicle at `stamp_ns`.
             stamp_ns: stamp of the frame.
             visibility: what could be seen; None: everything.
-            returns: radar returns; they then measure velocities, and the velocities of detections
-                that came from them are not used a second time.
+            returns: radar returns; they measure velocities, which those of detections that a
+                radar saw must then not do a second time.
         """
         look = Look(
             stamp_ns=stamp_ns,
@@ -129,10 +130,11 @@ class Tracker:
         fresh = np.setdiff1d(np.arange(len(look.detected)), used)
         fresh = fresh[look.detected.scores[fresh] >= self._config.birth_score]
         self._begin(look.detected, fresh, (measured[fresh], noises[fresh]), look.stamp_ns)
+        one = merge(self._tracks, look.stamp_ns)
         moving = self._hear(look)
         missed = np.setdiff1d(np.arange(count), np.union1d(rows, moving))
         self._miss(missed, seeable[missed], looked_s)
-        self._end(look.stamp_ns)
+        self._end(one, look.stamp_ns)
 
     def _advance(self, stamp_ns: int) -> float:
         """Predict all to the stamp; return how much of the time somebody was looking, s."""
@@ -225,7 +227,7 @@ class Tracker:
         """Let radar returns correct velocities; return the rows in which something moves."""
         if look.returns is None or not len(self._tracks):
             return np.zeros(0, np.int64)
-        moving = correct(self._tracks, look.returns)
+        moving = correct(self._tracks, look.returns, look.stamp_ns)
         self._see(moving, look.stamp_ns)
         return moving
 
@@ -234,10 +236,10 @@ class Tracker:
         tracks.existence[rows] = after_miss(tracks.existence[rows], seeable)
         tracks.missed_s[rows] += looked_s * np.minimum(seeable / UNTOLD, 1)
 
-    def _end(self, stamp_ns: int) -> None:
-        """End what was looked for in vain for too long, or hidden for too long."""
+    def _end(self, alive: Bool, stamp_ns: int) -> None:
+        """End what was looked for in vain for too long, or hidden for too long, or merged."""
         tracks, config = self._tracks, self._config
-        alive = tracks.existence >= config.end_existence
+        alive &= tracks.existence >= config.end_existence
         alive &= tracks.missed_s <= config.lifetime_s
         alive &= stamp_ns - tracks.seen_ns <= config.hidden_s * NS_PER_S
         self._tracks = tracks.rows(np.flatnonzero(alive))

@@ -57,7 +57,7 @@ def returns(places, speeds, rays=((1.0, 0.0),), offset_s=0.0):
 
 def test_a_return_measures_the_speed_along_its_ray_and_nothing_across():
     one = tracks()
-    assert correct(one, returns([(20, 0)], [8.0])).tolist() == [0]
+    assert correct(one, returns([(20, 0)], [8.0]), 0).tolist() == [0]
     weight = 100 / (100 + RATE_STD_MPS**2)
     assert_allclose(one.states[0], [20, 0, 8 * weight, 0, 0])
     assert_allclose(np.diagonal(one.covariances[0])[2:4], [RATE_STD_MPS**2 * weight, 100])
@@ -65,50 +65,66 @@ def test_a_return_measures_the_speed_along_its_ray_and_nothing_across():
 
 def test_a_vehicle_seen_along_its_heading_does_not_slip():
     one = tracks(label=CAR)
-    correct(one, returns([(20, 0)], [8.0]))
-    assert one.covariances[0, 3, 3] < 0.26
+    correct(one, returns([(20, 0)], [8.0]), 0)
+    assert_allclose(one.covariances[0, 3, 3], 0.25 + 0.8**2, rtol=0.02)
     other = tracks(label=CAR)  # seen from the side its heading says nothing of its speed
-    correct(other, returns([(20, 0)], [0.5], rays=[(0.0, 1.0)]))
+    correct(other, returns([(20, 0)], [0.5], rays=[(0.0, 1.0)]), 0)
     assert_allclose(other.covariances[0, 2, 2], 100)
 
 
 @pytest.mark.parametrize(("x", "hit"), [(22.4, True), (22.6, False), (17.6, True), (17.4, False)])
 def test_a_return_belongs_to_the_box_half_a_metre_around(x, hit):
     one = tracks()  # 4 m long: from 18 to 22
-    assert (len(correct(one, returns([(x, 0)], [8.0]))) == 1) is hit
+    assert (len(correct(one, returns([(x, 0)], [8.0]), 0)) == 1) is hit
 
 
 def test_a_return_is_sought_where_the_track_was_at_its_own_stamp():
     # at 20 m/s, 50 ms before the frame, the box was 1 m back: from 17 to 21, half a metre around
     for offset_s, x, hit in ((-0.05, 16.6, True), (-0.05, 21.6, False), (0.05, 23.4, True)):
         one = tracks(velocity=(20.0, 0.0))
-        found = correct(one, returns([(x, 0)], [20.0], offset_s=offset_s))
+        found = correct(one, returns([(x, 0)], [20.0], offset_s=offset_s), 0)
         assert (len(found) == 1) is hit
 
 
 def test_many_returns_of_one_object_count_once():
     one, many = tracks(), tracks()
-    correct(one, returns([(20, 0)], [8.0]))
-    correct(many, returns([(19, 0), (20, 0), (21, 0)], [8.0, 8.0, 8.0]))
+    correct(one, returns([(20, 0)], [8.0]), 0)
+    correct(many, returns([(19, 0), (20, 0), (21, 0)], [8.0, 8.0, 8.0]), 0)
     assert_allclose(many.covariances, one.covariances)
 
 
 def test_one_wild_return_among_three_changes_nothing():
     one, wild = tracks(), tracks()
-    correct(one, returns([(19, 0), (20, 0), (21, 0)], [8.0, 8.0, 8.0]))
-    correct(wild, returns([(19, 0), (20, 0), (21, 0)], [8.0, 8.0, -40.0]))
+    correct(one, returns([(19, 0), (20, 0), (21, 0)], [8.0, 8.0, 8.0]), 0)
+    correct(wild, returns([(19, 0), (20, 0), (21, 0)], [8.0, 8.0, -40.0]), 0)
     assert_allclose(wild.states, one.states)
 
 
 def test_a_speed_no_object_of_this_kind_has_is_another_ones():
     sure = tracks(velocity=(8.0, 0.0), std_mps=0.5)
     before = sure.states.copy()
-    assert len(correct(sure, returns([(20, 0)], [-5.0]))) == 0
+    assert len(correct(sure, returns([(20, 0)], [-5.0]), 0)) == 0
     assert_allclose(sure.states, before)
 
 
+def test_an_old_heading_tells_nothing_new():
+    one = tracks(label=CAR)
+    correct(one, returns([(20, 0)], [8.0]), 100_000_000)  # last detected at 0
+    assert_allclose(one.covariances[0, 3, 3], 100, rtol=1e-3)
+
+
+def test_a_track_without_a_detection_goes_where_its_returns_are():
+    # variance 0.1 against 1.5^2: 0.1 / 2.35 of the metre between
+    one = tracks()
+    correct(one, returns([(21, 0)], [8.0]), 100_000_000)
+    assert_allclose(one.states[0, 0], 20 + 0.1 / 2.35, atol=1e-6)
+    detected = tracks()
+    correct(detected, returns([(21, 0)], [8.0]), 0)
+    assert_allclose(detected.states[0, 0], 20)
+
+
 def test_a_standing_return_is_no_sign_of_life():
-    assert len(correct(tracks(), returns([(20, 0)], [0.2]))) == 0
+    assert len(correct(tracks(), returns([(20, 0)], [0.2]), 0)) == 0
 
 
 def frame(known):
