@@ -26,6 +26,7 @@ from mm_fusion.objects import SEEN_BY, Objects
 from mm_fusion.records import Float64
 
 UNMEASURED_VARIANCE = 1e6  # m^2/s^2, of a velocity nobody measured
+STANDING_STD_MPS = 0.3
 
 
 def carried(objects: Objects, target_from_source: Float64) -> Objects:
@@ -59,6 +60,13 @@ def measurements(detected: Objects, *, without_radar: bool) -> tuple[Float64, Fl
     noises[unknown, 2:, :] = noises[unknown, :, 2:] = 0.0
     noises[unknown, 2, 2] = noises[unknown, 3, 3] = UNMEASURED_VARIANCE
     return np.concatenate([detected.centers_ego[:, :2], velocity], axis=1), noises
+
+
+def standing(states: Float64) -> tuple[Float64, Float64]:
+    """Return, as `measurements` does, that objects of these states (K, 5) do not move."""
+    measured = np.column_stack([states[:, :2], np.zeros((len(states), 2))])
+    noise = np.diag([UNMEASURED_VARIANCE] * 2 + [STANDING_STD_MPS**2] * 2)
+    return measured, np.tile(noise, (len(states), 1, 1))
 
 
 def turned_halfway(kept_rad: Float64, seen_rad: Float64) -> Float64:

@@ -30,6 +30,7 @@ from mm_fusion.tracking.carrying import (
     UNMEASURED_VARIANCE,
     carried,
     measurements,
+    standing,
     turned_halfway,
 )
 from mm_fusion.tracking.existence import UNTOLD, after_detection, after_miss, after_time
@@ -41,6 +42,7 @@ from mm_fusion.tracking.tracks import TURNING, Tracks
 from mm_fusion.tracking.visibility import Visibility
 
 LONGEST_LOOK_S = 0.25  # nobody looked in a pause between frames: no more of it counts as missed
+PARKED_MPS = 1.0  # a vehicle slower than this, when nothing is seen of it, stands
 LEAST_GAIN = 0.3  # weight of the newest size and score, however many there were
 
 
@@ -233,6 +235,11 @@ class Tracker:
 
     def _miss(self, rows: Int64, seeable: Float64, looked_s: float) -> None:
         tracks = self._tracks
+        slow = np.linalg.norm(tracks.states[rows, 2:4], axis=1) < PARKED_MPS
+        parked = rows[slow & TURNING[tracks.labels[rows]]]
+        tracks.states[parked], tracks.covariances[parked] = update(
+            tracks.states[parked], tracks.covariances[parked], *standing(tracks.states[parked])
+        )
         tracks.existence[rows] = after_miss(tracks.existence[rows], seeable)
         tracks.missed_s[rows] += looked_s * np.minimum(seeable / UNTOLD, 1)
 

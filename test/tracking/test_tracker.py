@@ -289,6 +289,18 @@ def test_what_should_be_seen_and_is_not_ends_long_before():
     assert 3 <= sum(looked) <= 10
 
 
+@pytest.mark.parametrize(("label", "moves"), [(CAR, False), (CLASSES.index("pedestrian"), True)])
+def test_a_slow_vehicle_that_is_hidden_stands_and_a_slow_person_walks_on(label, moves):
+    tracker = Tracker(TrackerConfig())
+    for k in range(20):
+        before = tracker.update(seen((10 + 0.08 * k, 0), labels=[label]), STILL, at(0.1 * k))
+    for k in range(20, 40):
+        after = tracker.update(Objects.none(), STILL, at(0.1 * k), visibility=Hidden(0.0))
+    way_m = after.centers_ego[0, 0] - before.centers_ego[0, 0]
+    assert (way_m > 1.2) == moves  # 0.8 m/s for 2 s are 1.6 m
+    assert (way_m < 0.5) != moves
+
+
 def test_a_hidden_track_ends_in_the_end():
     tracker = Tracker(TrackerConfig(hidden_s=1.0))
     for k in range(5):
