@@ -66,6 +66,7 @@ setup(
             "mm_fusion = mm_fusion.cli:main",
             "fusion_node = mm_fusion.ros.fusion_node:main",
             "player_node = mm_fusion.ros.player_node:main",
+            "planner_example = mm_fusion.ros.planner_example:main",
         ],
     },
 )

@@ -228,6 +228,19 @@ class OutputConfig(Checked):
     )
     overlay_width_px: int = setting(960, "width of an overlay", low=64, high=4096, live=True)
     tf: bool = setting(True, "broadcast map -> base_link")
+    rate_hz: float = setting(
+        0.0,
+        "publish ~/objects and ~/tracks this often, by prediction; 0: with each frame",
+        low=0,
+        high=100,
+    )
+    compensate_latency: bool = setting(
+        False, "predict ~/objects and ~/tracks to the moment they are published"
+    )
+    prediction_s: float = setting(
+        3.0, "publish ~/predicted_objects, paths this long; 0: none", low=0, high=20, live=True
+    )
+    prediction_step_s: float = setting(0.5, "between two poses of a path", low=0.05, high=5)
     diagnostics_period_s: float = setting(0.5, "between two /diagnostics", low=0.05, high=10)
 
 

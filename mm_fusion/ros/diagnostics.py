@@ -164,6 +164,8 @@ class PipelineHealth:
         self.notes: tuple[str, ...] = ()
         self.missing: Mapping[str, str] = {}
         self.answered_ns = steady_ns()
+        self.predicted_ms = 0.0  # from a frame to the stamp its objects are published with
+        self.unpredicted = ""  # why none are published
 
     def note_result(self, result: FusionResult, arrived_ns: int | None) -> None:
         """Count a frame that has just been published."""

@@ -33,6 +33,7 @@ from mm_fusion.records import MotionRecord
 from mm_fusion.ros.diagnostics import PipelineHealth, StageClock, steady_ns
 from mm_fusion.ros.inputs import Inputs, Job, Listener
 from mm_fusion.ros.publishers import Publishers
+from mm_fusion.ros.schedule import Schedule
 from mm_fusion.ros.statuses import SensorReport, pipeline_status, stage_statuses
 from mm_fusion.ros.worker import Worker
 
@@ -67,6 +68,9 @@ class Fusion:
         self._inputs = Inputs(node, config, given, listener)
         self._reports = {s.name: SensorReport(node.get_name(), s, config) for s in config.sensors}
         self._publishers = Publishers(node, config)
+        self._schedule = Schedule(
+            config, lambda: node.get_clock().now().nanoseconds, self._publishers.publish_objects
+        )
         self._diagnostics = node.create_lifecycle_publisher(DiagnosticArray, "/diagnostics", 10)
         self._timers: list[Timer] = []
         self._unheard: set[str] = set()  # topics with a subscriber that was not matched
@@ -80,6 +84,8 @@ class Fusion:
         self._every(POLL_S, self._inputs.poll)
         self._every(UNHEARD_S, self._warn_unheard)
         self._every(FLUSH_S, self._inputs.flush)
+        if self._schedule.period_s is not None:
+            self._every(self._schedule.period_s, self._schedule.look)
         self._every(self._config.output.diagnostics_period_s, self._diagnose)
 
     def stop(self) -> None:
@@ -113,6 +119,7 @@ class Fusion:
     def _process(self, job: Job) -> None:
         result = self._pipeline.process(job.frame)
         with self._stages("publish"):
+            self._schedule.take(result)
             self._publishers.publish(result)
         self._health.note_result(result, job.arrived_ns)
         if self._publishers.wants_overlays():
@@ -125,6 +132,7 @@ class Fusion:
     def _reset(self) -> None:
         self._pipeline.reset()
         self._publishers.reset()
+        self._schedule.reset()
 
     def _on_motion(self, stream: str, record: MotionRecord) -> None:
         self._worker.call(partial(self._pipeline.observe, stream, record))
@@ -170,6 +178,8 @@ class Fusion:
             health, place = self._inputs.health[sensor], self._inputs.trouble(sensor)
             array.status.append(report.status(health, states.get(sensor), place, now_ns))
         array.status += stage_statuses(name, self._stages.spreads)
+        self._health.predicted_ms = self._schedule.age_ms
+        self._health.unpredicted = self._schedule.stopped
         array.status.append(pipeline_status(name, self._health, sync, silence_s, now_ns))
         self._diagnostics.publish(array)
 

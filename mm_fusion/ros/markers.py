@@ -16,17 +16,19 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
 from builtin_interfaces.msg import Duration
-from geometry_msgs.msg import Point, Pose, Vector3
+from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from mm_fusion.objects import CLASSES, Objects
+from mm_fusion.objects import CLASSES, FusionResult, Objects
 from mm_fusion.records import Float64
-from mm_fusion.ros.object_messages import box_poses, box_sizes
+from mm_fusion.ros.object_messages import box_poses, box_sizes, header_of
 from mm_fusion.view.colors import class_color
 
 LIFETIME_S = 0.5  # a marker nobody renews disappears by itself
@@ -34,6 +36,11 @@ ARROW_S = 1.0  # an arrow ends where the object will be after this
 SLOWEST_ARROW_MPS = 0.5
 TEXT_HEIGHT_M = 0.7
 BOXES, ARROWS, WORDS, DETECTIONS = "tracks", "velocities", "labels", "detections"
+TRAILS, SPREADS = "trails", "covariances"
+TRAIL_NS = 3_000_000_000  # how far back a trail reaches
+TRAIL_STEP_M = 0.2  # a trail grows by no less
+NINETY_FIVE = 5.991  # chi-square of two degrees of freedom
+WHOLE = 0x7FFFFFFF  # markers' ids are 32 bits wide
 CLEAR = MarkerArray(markers=[Marker(action=Marker.DELETEALL)])
 
 
@@ -42,10 +49,18 @@ class ObjectMarkers:
 
     def __init__(self) -> None:
         self._shown: set[tuple[str, int]] = set()
+        self._trails = Trails()
 
-    def message(self, detections: Objects, tracks: Objects, header: Header) -> MarkerArray:
-        """Return the markers of one frame."""
-        markers = [*_track_markers(tracks, header), *_detection_markers(detections, header)]
+    def message(self, result: FusionResult, base_frame: str, map_frame: str) -> MarkerArray:
+        """Return the markers of one frame; trails are in the map, all else in the vehicle."""
+        header = header_of(result.stamp_ns, base_frame)
+        self._trails.note(result)
+        markers = [
+            *_track_markers(result.tracks, header),
+            *_spread_markers(result.tracks, header),
+            *_detection_markers(result.detections, header),
+            *self._trails.markers(header_of(result.stamp_ns, map_frame)),
+        ]
         now = {(marker.ns, marker.id) for marker in markers}
         gone = sorted(self._shown - now)
         self._shown = now
@@ -53,16 +68,64 @@ class ObjectMarkers:
         return MarkerArray(markers=removed + markers)
 
 
+class Trails:
+    """Where each track was in the map in the last three seconds."""
+
+    def __init__(self) -> None:
+        self._ways: dict[int, deque[tuple[int, Float64]]] = {}  # id -> stamps and places (3,)
+
+    def note(self, result: FusionResult) -> None:
+        """Add the places of a frame; tracks it does not have lose their trails."""
+        tracks, pose = result.tracks, result.frame.map_from_ego
+        places = tracks.centers_ego @ pose[:3, :3].T + pose[:3, 3]
+        ids = tracks.ids.tolist()
+        self._ways = {ident: self._ways.get(ident, deque()) for ident in ids}
+        for ident, place in zip(ids, places, strict=True):
+            way = self._ways[ident]
+            while way and result.stamp_ns - way[0][0] > TRAIL_NS:
+                way.popleft()
+            if not way or np.linalg.norm(place - way[-1][1]) >= TRAIL_STEP_M:
+                way.append((result.stamp_ns, place))
+
+    def markers(self, header: Header) -> Iterator[Marker]:
+        """Yield a line for each track that has moved; `header` is of the map."""
+        for ident, way in self._ways.items():
+            if len(way) < 2:
+                continue
+            color = ColorRGBA(r=1.0, g=0.85, b=0.2, a=0.8)
+            marker = _marker(header, TRAILS, ident & WHOLE, Marker.LINE_STRIP, color)
+            marker.scale = Vector3(x=0.12)
+            marker.points = [Point(x=x, y=y, z=z) for x, y, z in (p.tolist() for _, p in way)]
+            yield marker
+
+
 def _track_markers(tracks: Objects, header: Header) -> Iterator[Marker]:
     speeds = np.linalg.norm(tracks.velocities_ego, axis=1)  # NaN where unknown
     columns = (box_poses(tracks), box_sizes(tracks), tracks.labels.tolist(), tracks.ids.tolist())
     for row, (pose, size, label, ident) in enumerate(zip(*columns, strict=True)):
-        number, moves = ident & 0x7FFFFFFF, speeds[row] > SLOWEST_ARROW_MPS
+        number, moves = ident & WHOLE, speeds[row] > SLOWEST_ARROW_MPS
         yield _box(pose, size, header, (BOXES, number), _color(label, 0.55))
         if moves:
             yield _arrow(pose.position, tracks.velocities_ego[row], header, number)
         words = f"{CLASSES[label]} {ident}" + (f" {speeds[row]:.1f} m/s" if moves else "")
         yield _word(pose.position, size.z, words, header, number)
+
+
+def _spread_markers(tracks: Objects, header: Header) -> Iterator[Marker]:
+    """Yield a flat ellipse for each track, within which its centre is in 95 of 100 cases."""
+    variances, axes = np.linalg.eigh(tracks.covariances[:, :2, :2])
+    widths = 2 * np.sqrt(NINETY_FIVE * np.maximum(variances, 0.0))
+    turns = np.arctan2(axes[:, 1, 1], axes[:, 0, 1])  # of the longer axis
+    bottoms = tracks.centers_ego[:, 2] - tracks.sizes_m[:, 2] / 2
+    rows = zip(tracks.ids.tolist(), tracks.centers_ego.tolist(), bottoms.tolist(), strict=True)
+    for row, (ident, (x, y, _), z) in enumerate(rows):
+        color = ColorRGBA(r=0.6, g=0.8, b=1.0, a=0.25)
+        marker = _marker(header, SPREADS, ident & WHOLE, Marker.CYLINDER, color)
+        marker.pose.position = Point(x=x, y=y, z=z)
+        half = float(turns[row]) / 2
+        marker.pose.orientation = Quaternion(z=math.sin(half), w=math.cos(half))
+        marker.scale = Vector3(x=float(widths[row, 1]), y=float(widths[row, 0]), z=0.02)
+        yield marker
 
 
 def _detection_markers(detections: Objects, header: Header) -> Iterator[Marker]:

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import Any
 
 import cv2
-from autoware_perception_msgs.msg import TrackedObjects
+from autoware_perception_msgs.msg import PredictedObjects, TrackedObjects
 from nav_msgs.msg import Odometry
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
@@ -34,7 +34,7 @@ from visualization_msgs.msg import MarkerArray
 from mm_fusion.calibration import Calibration
 from mm_fusion.config import FusionConfig
 from mm_fusion.errors import FusionError
-from mm_fusion.objects import FusionResult
+from mm_fusion.objects import FusionResult, Objects
 from mm_fusion.preprocess.image import decode
 from mm_fusion.records import UInt8
 from mm_fusion.ros.cdr import detections_bytes, tracked_objects_bytes, trusted
@@ -47,6 +47,7 @@ from mm_fusion.ros.object_messages import (
     tracked_objects_message,
     transform_message,
 )
+from mm_fusion.ros.predicted_messages import predicted_objects_message
 from mm_fusion.view.overlay import draw_camera
 
 DEPTH = 10
@@ -58,7 +59,8 @@ NO_EVENTS = PublisherEventCallbacks(use_default_callbacks=False)  # see `Publish
 class Publishers:
     """The publishers of one configured node. A message nobody listens to is not made.
 
-    `publish` and `publish_overlays` may be called from different threads, each from one.
+    `publish`, `publish_objects` and `publish_overlays` may be called from different threads, each
+    from one at a time.
     """
 
     def __init__(self, node: LifecycleNode, config: FusionConfig) -> None:
@@ -70,6 +72,7 @@ class Publishers:
         self._detections = self._create(Detection3DArray, "~/detections")
         self._tracks = self._create(Detection3DArray, "~/tracks")
         self._objects = self._create(TrackedObjects, "~/objects")
+        self._predicted = self._create(PredictedObjects, "~/predicted_objects")
         self._markers = self._create(MarkerArray, "~/markers")
         self._odometry = self._create(Odometry, "~/odometry")
         self._tf_type = message_class("tf2_msgs/msg/TFMessage") if config.output.tf else None
@@ -106,15 +109,22 @@ class Publishers:
         ]
 
     def publish(self, result: FusionResult) -> None:
-        """Publish everything of one frame but its pictures."""
+        """Publish everything of one frame but its objects and pictures."""
         header = header_of(result.stamp_ns, self._config.base_frame)
-        session, tracks = self._session, result.tracks
         _send(self._detections, lambda: self._of_detections(result.detections, header))
-        _send(self._tracks, lambda: self._of_detections(tracks, header))
-        _send(self._objects, lambda: self._of_tracks(tracks, header, session))
         self._publish_pose(result)
         if self.output.markers:
-            self._publish_markers(result, header)
+            self._publish_markers(result)
+
+    def publish_objects(self, tracks: Objects, stamp_ns: int) -> None:
+        """Publish what planners read, of one stamp: tracks in the vehicle's frame then."""
+        header, session = header_of(stamp_ns, self._config.base_frame), self._session
+        _send(self._tracks, lambda: self._of_detections(tracks, header))
+        _send(self._objects, lambda: self._of_tracks(tracks, header, session))
+        horizon_s, step_s = self.output.prediction_s, self.output.prediction_step_s
+        if horizon_s > 0:
+            ways = (tracks, header, session, horizon_s, step_s)
+            _send(self._predicted, lambda: predicted_objects_message(*ways))
 
     def wants_overlays(self) -> bool:
         """Tell whether somebody looks at an overlay."""
@@ -153,15 +163,15 @@ class Publishers:
             kind = self._tf_type
             _send(self._tf, lambda: kind(transforms=[transform_message(pose, header, child)]))
 
-    def _publish_markers(self, result: FusionResult, header: Header) -> None:
+    def _publish_markers(self, result: FusionResult) -> None:
         if not _heard(self._markers):
             self._cleared = False  # whoever comes next begins with a clean picture
             return
         if not self._cleared:
             self._markers.publish(CLEAR)
             self._cleared = True
-        made = self._object_markers.message(result.detections, result.tracks, header)
-        self._markers.publish(made)
+        frames = self._config.base_frame, self._config.map_frame
+        self._markers.publish(self._object_markers.message(result, *frames))
 
     def _create(self, kind: Any, topic: str, depth: int = DEPTH) -> LifecyclePublisher:  # noqa: ANN401
         publisher = self._node.create_lifecycle_publisher(

@@ -176,6 +176,7 @@ def pipeline_status(
         "reference_changes": str(len(sync.references)),
         **{f"latency_{name}": value for name, value in latency.items()},
         **{f"missing: {stream}": why for stream, why in health.missing.items()},
+        "prediction_age_ms": f"{health.predicted_ms:.1f}",
         "notes": "; ".join(health.notes),
     }
     return _status(f"{node}: pipeline", "", level, message, values)
@@ -188,7 +189,12 @@ def _pipeline_verdict(health: PipelineHealth, silence_s: float, now_ns: int) -> 
     if quiet_s > 2 * silence_s:
         since = f"for {quiet_s:.1f} s" if health.answered else "yet"
         return ERROR, f"no frame {since}: no camera, LiDAR or radar gives usable records"
-    reasons = [*health.notes, *(f"{name} missing: {why}" for name, why in health.missing.items())]
+    unpredicted = [health.unpredicted] if health.unpredicted else []
+    reasons = [
+        *unpredicted,
+        *health.notes,
+        *(f"{name} missing: {why}" for name, why in health.missing.items()),
+    ]
     if reasons:
         return WARN, "; ".join(reasons)
     return OK, f"frames of {health.reference}, {health.latency.quantile_ms(0.95):.0f} ms (p95)"

@@ -223,6 +223,23 @@ def test_stamps_that_go_back_are_followed_and_counted(start, placed):
     placed.until(lambda: placed.value_of("pipeline", "clock_resets") == "1", each=lidar)
 
 
+def test_objects_come_at_their_own_rate_by_prediction(start, placed):
+    """Frames at 10 Hz, objects at 20 Hz: on whole multiples of 50 ms, none twice, none left out."""
+    start({**LIDAR_ALONE, "output.rate_hz": 20.0})
+    lidar = V.Lidar(placed)
+    placed.until(lambda: len(placed.objects) > 40, each=lidar)
+    stamps = np.array(sorted(placed.objects))
+    assert (stamps % (50 * V.MS) == 0).all()
+    steady = np.diff(stamps)[2:]  # the first frames find the pace
+    assert np.median(steady) == 50 * V.MS
+    assert (steady == 50 * V.MS).mean() > 0.9  # the machine that runs the test may falter
+    first, last = min(placed.detections), max(placed.detections)
+    frames = sum(first <= stamp <= last for stamp in placed.detections)
+    assert len(stamps) > 1.6 * frames
+    placed.until(lambda: placed.value_of("pipeline", "prediction_age_ms") is not None, each=lidar)
+    assert abs(float(placed.value_of("pipeline", "prediction_age_ms"))) < 500
+
+
 class Camera:
     """Publishes images, and CameraInfo where `info` says so, beside a LiDAR."""
 

