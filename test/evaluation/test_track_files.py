@@ -196,7 +196,7 @@ def follow(tracks, labels):
 
 def test_boxes_lie_on_detections_of_their_frame(recorded, tracked):
     """What is written is where something was detected now, or a frame ago less its motion."""
-    found = find_detections(recorded)
+    found, away_m = find_detections(recorded), []
     for (kind, sequence), seen in found.items():
         for row in rows_of(tracked / kind / f"{sequence}.txt"):
             assert len(row) == 18
@@ -205,7 +205,9 @@ def test_boxes_lie_on_detections_of_their_frame(recorded, tracked):
             before = seen.boxes[seen.rows(max(frame - 1, 0)), :3]
             here = np.concatenate([before, seen.boxes[seen.rows(frame), :3]])
             box = boxes_of(np.array(row[10:17], np.float64))
-            assert np.linalg.norm(here - box[0, :3], axis=1).min(initial=np.inf) < 4
+            away_m.append(np.linalg.norm(here - box[0, :3], axis=1).min(initial=np.inf))
+    assert np.quantile(away_m, 0.99) < 2.5
+    assert max(away_m) < 6  # what drives at 60 m/s would
 
 
 def lines_of_drive(frames):
