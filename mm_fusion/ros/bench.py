@@ -21,6 +21,7 @@ import json
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -35,6 +36,7 @@ from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import Image, PointCloud2
 
 from mm_fusion.records import NS_PER_S
+from mm_fusion.ros.bag_parameters import bag_config
 from mm_fusion.ros.environment import ros_environment
 from mm_fusion.ros.processes import node_process, ros_arguments
 from mm_fusion.ros.session import SessionResult, private_domain, run_session
@@ -46,8 +48,13 @@ LATENCIES = ("latency_p50_ms", "latency_p95_ms", "latency_max_ms")  # input to p
 CYCLES = 20  # in the synthetic bag, which is looped
 
 
-def bench_bag(bag: Path, rate: float = 1.0) -> dict[str, Any]:
+def bench_bag(bag: Path, rate: float = 1.0, objects_hz: float = 0.0) -> dict[str, Any]:
     """Play a bag through the real node and return what it cost.
+
+    Args:
+        bag: the bag's folder or file.
+        rate: times the recorded pace.
+        objects_hz: rate of the objects, by prediction; 0: they come with the frames.
 
     Returns:
         Figures by name; the unit is the end of the name.
@@ -56,8 +63,35 @@ def bench_bag(bag: Path, rate: float = 1.0) -> dict[str, Any]:
         FusionError: the bag or one of the processes failed.
     """
     with TemporaryDirectory(prefix="mm_fusion_bench_") as folder:
-        result = run_session(bag, Path(folder), rate=rate)
-    return {"bag": str(bag), "rate": rate, **session_figures(result)}
+        config = bag_config(bag)
+        config = replace(config, output=replace(config.output, rate_hz=objects_hz))
+        light = objects_hz > 0
+        result = run_session(bag, Path(folder), config=config, rate=rate, arrivals_only=light)
+    steady = steadiness(result.outputs.objects_s, rate) if objects_hz else {}
+    return {"bag": str(bag), "rate": rate, **session_figures(result), **steady}
+
+
+def steadiness(arrivals_s: Mapping[int, float], rate: float) -> dict[str, float]:
+    """Return how evenly objects came: steps of their stamps, and how late each came.
+
+    Args:
+        arrivals_s: when objects came, by a steady clock, by their stamps.
+        rate: of the bag.
+    """
+    stamps = np.array(sorted(arrivals_s))
+    if len(stamps) < 2:
+        return {"objects_published": float(len(stamps))}
+    steps_ms = np.diff(stamps) / 1e6
+    late_ms = np.array([arrivals_s[s] for s in stamps.tolist()]) * 1e3 - stamps / 1e6 / rate
+    jitter_ms = np.abs(late_ms - np.median(late_ms))
+    return {
+        "objects_published": float(len(stamps)),
+        "objects_step_min_ms": float(steps_ms.min()),
+        "objects_step_max_ms": float(steps_ms.max()),
+        "objects_jitter_p50_ms": float(np.quantile(jitter_ms, 0.5)),
+        "objects_jitter_p95_ms": float(np.quantile(jitter_ms, 0.95)),
+        "objects_jitter_max_ms": float(jitter_ms.max()),
+    }
 
 
 def session_figures(result: SessionResult) -> dict[str, Any]:

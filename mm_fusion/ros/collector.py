@@ -18,6 +18,8 @@
 from __future__ import annotations
 
 import math
+import struct
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
@@ -47,6 +49,7 @@ class Outputs:
     detections: dict[int, Objects] = field(default_factory=dict)
     tracks: dict[int, Objects] = field(default_factory=dict)
     objects: dict[int, TrackedObjects] = field(default_factory=dict)
+    objects_s: dict[int, float] = field(default_factory=dict)  # when each came, steady
     map_from_ego: dict[int, Float64] = field(default_factory=dict)  # (4, 4)
     overlays: dict[str, dict[int, bytes]] = field(default_factory=dict)  # camera -> JPEG
     diagnostics: dict[str, DiagnosticStatus] = field(default_factory=dict)  # latest of each name
@@ -55,18 +58,26 @@ class Outputs:
 class Collector(Node):
     """Keeps every output of one fusion node."""
 
-    def __init__(self, context: Context, cameras: Collection[str] = ()) -> None:
+    def __init__(
+        self, context: Context, cameras: Collection[str] = (), *, arrivals_only: bool = False
+    ) -> None:
         """Subscribe.
 
         Args:
             context: initialised, of the node's domain.
             cameras: whose overlays are wanted; the node draws those only that somebody wants.
+            arrivals_only: of objects note only when they came, for reading them takes longer.
         """
         super().__init__("collector", context=context, start_parameter_services=False)
         kept = self.outputs = Outputs(overlays={camera: {} for camera in cameras})
         self._listen(Detection3DArray, "detections", kept.detections, objects_from_detections)
-        self._listen(Detection3DArray, "tracks", kept.tracks, objects_from_detections)
-        self._listen(TrackedObjects, "objects", kept.objects, lambda message: message)
+        if arrivals_only:
+            self.create_subscription(
+                TrackedObjects, "/fusion/objects", self._on_arrival, DEPTH, raw=True
+            )
+        else:
+            self._listen(Detection3DArray, "tracks", kept.tracks, objects_from_detections)
+            self._listen(TrackedObjects, "objects", kept.objects, lambda message: message)
         self._listen(Odometry, "odometry", kept.map_from_ego, pose_from_odometry)
         for camera, images in kept.overlays.items():
             topic = f"overlay/{camera}/compressed"
@@ -78,6 +89,11 @@ class Collector(Node):
     ) -> None:
         keep = partial(_keep, kept, value)
         self.create_subscription(kind, f"/fusion/{topic}", keep, QoSProfile(depth=DEPTH))
+
+    def _on_arrival(self, data: bytes) -> None:
+        """Read the stamp alone: it follows the four bytes that tell the encoding."""
+        sec, nanosec = struct.unpack_from("<iI", data, 4)
+        self.outputs.objects_s[sec * NS_PER_S + nanosec] = time.monotonic()
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         self.outputs.diagnostics.update({status.name: status for status in message.status})

@@ -82,6 +82,7 @@ def run_session(
     config: FusionConfig | None = None,
     rate: float = 1.0,
     overlays: bool = False,
+    arrivals_only: bool = False,
     progress: Callable[[int], object] = lambda new: None,
 ) -> SessionResult:
     """Play a bag into the fusion node, each in its own process, and collect what comes out.
@@ -92,6 +93,7 @@ def run_session(
         config: settings of the node; None: the defaults, with the sensors of the bag.
         rate: times the recorded pace.
         overlays: have the node draw its overlays.
+        arrivals_only: of objects note only when they came.
         progress: told how many more frames were answered.
 
     Raises:
@@ -104,7 +106,7 @@ def run_session(
     parameters = write_parameters(config, out / "parameters.yaml")
     with ExitStack() as stack:
         executor = stack.enter_context(private_executor(domain_id))
-        collector = Collector(executor.context, cameras)
+        collector = Collector(executor.context, cameras, arrivals_only=arrivals_only)
         executor.add_node(collector)
 
         def start(module: str, *arguments: str) -> NodeProcess:
