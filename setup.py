@@ -55,6 +55,7 @@ setup(
         "simulation": ["open3d-cpu>=0.18"],
         "scoring": ["shapely>=2.0"],
         "learned": ["torch>=2.2"],
+        "rerun": ['rerun-sdk>=0.41; python_version >= "3.11"'],
     },
     zip_safe=True,
     maintainer="The mm_fusion authors",

@@ -128,21 +128,34 @@ def _add_tools(added: Verbs) -> None:
     check.add_argument("bag", type=Path, metavar="BAG")
     check.add_argument("--out", type=Path, default=Path("check"), help="folder of the overlays")
 
-    view = _verb(added, verbs.view, "one frame as a picture, from above and from the cameras")
-    view.add_argument("source", type=Path, metavar="SOURCE|RESULTS.json")
-    view.add_argument("--from", dest="layout", choices=LAYOUTS, help="layout of the source")
-    view.add_argument("--results", type=Path, help="draw these instead of running the pipeline")
-    view.add_argument("--frame", default=None, help="name or stamp of the frame; default: middle")
-    view.add_argument("--png", type=Path, default=Path("view.png"))
+    _add_view(added)
 
     bench = _verb(added, verbs.bench, "figures of the real nodes over DDS, or of one part")
     bench.add_argument("--bag", type=Path, help="play this bag through the fusion node")
     bench.add_argument("--rate", type=_positive, default=1.0, help="times the recorded pace")
+    bench.add_argument(
+        "--objects-hz", type=_positive, default=0.0, help="of --bag: objects this often, predicted"
+    )
     bench.add_argument("--transport", action="store_true", help="six cameras and a LiDAR, 300 MB/s")
     bench.add_argument("--tracker", action="store_true", help="the tracker alone, on drawn truth")
     bench.add_argument("--plot", type=Path, help="of --tracker: draw its cost here (PNG)")
     bench.add_argument("--seconds", type=_positive, default=10.0, help="of --transport")
     bench.add_argument("--json", action="store_true", help="JSON instead of a table")
+
+
+def _add_view(added: Verbs) -> None:
+    view = _verb(added, verbs.view, "a frame as a picture, all of them in Rerun, or a running node")
+    what = view.add_mutually_exclusive_group(required=True)
+    what.add_argument("source", type=Path, nargs="?", metavar="SOURCE|RESULTS.json")
+    what.add_argument("--live", action="store_true", help="what a running fusion node says")
+    _add_source_options(view)
+    view.add_argument("--results", type=Path, help="draw these instead of running the pipeline")
+    view.add_argument("--frame", default=None, help="name or stamp of the frame; default: middle")
+    view.add_argument("--png", type=Path, default=Path("view.png"))
+    view.add_argument("--rrd", type=Path, help="write every frame for Rerun here, no picture")
+    view.add_argument("--web", action="store_true", help="of --live: in a browser, not a window")
+    view.add_argument("--node", default="/fusion", help="of --live: the fusion node's name")
+    view.add_argument("--clouds", nargs="+", metavar="TOPIC", help="of --live: only these clouds")
 
 
 def _verb(

@@ -159,22 +159,10 @@ def check(args: argparse.Namespace) -> int:
 
 
 def view(args: argparse.Namespace) -> None:
-    """Draw one frame, of a recording or of a results file alone."""
-    from mm_fusion.evaluation.pictures import picture, results_picture
-    from mm_fusion.evaluation.results import load_results
-    from mm_fusion.recordings.open import open_recording
+    """Draw one frame, write all of a recording for Rerun, or show what a running node says."""
+    from mm_fusion.viewing import view as show
 
-    if args.source.suffix == ".json":
-        token = results_picture(load_results(args.source), args.png, args.frame)
-    else:
-        token = picture(
-            open_recording(args.source, layout=args.layout),
-            args.png,
-            config=FusionConfig(),
-            results=load_results(args.results) if args.results else None,
-            token=args.frame,
-        )
-    print(f"{args.png}: frame {token}")
+    show(args, _bar, lambda text: print(text, flush=True))
 
 
 def bench(args: argparse.Namespace) -> None:
@@ -187,7 +175,7 @@ def bench(args: argparse.Namespace) -> None:
     if args.transport:
         figures = bench_transport(seconds=args.seconds)
     elif args.bag is not None:
-        figures = bench_bag(args.bag, rate=args.rate)
+        figures = bench_bag(args.bag, rate=args.rate, objects_hz=args.objects_hz)
     else:
         raise ConfigError("bench: give --bag BAG, or --transport or --tracker for that alone")
     if args.json:

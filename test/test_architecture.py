@@ -79,11 +79,13 @@ MAY_IMPORT = {  # room -> rooms it may look into, besides itself
     "training": BELOW_ROS | {"evaluation"},
     "evaluation": BELOW_ROS | {"training"},
     "ros": BELOW_ROS | {"training", "evaluation"},
-    "verbs": BELOW_ROS | {"training", "evaluation", "ros"},
+    "viewing": BELOW_ROS | {"training", "evaluation", "ros"},
+    "verbs": BELOW_ROS | {"training", "evaluation", "ros", "viewing"},
     "cli": {"errors", "verbs"},
 }
 HEAVY = {  # imported inside functions only, and in these rooms only
     "open3d": {"preprocess", "simulation", "view"},
+    "rerun": {"view"},
     "torch": {"model", "training", "detection"},
 }
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py")

@@ -35,6 +35,7 @@ KEYS = {  # import -> rosdep key, where they differ
     "mcap": None,  # rosdep knows none
     "numpy": "python3-numpy",
     "open3d": "python3-open3d-pip",
+    "rerun": None,  # nor of rerun-sdk
     "rich": "python3-rich",
     "rosbags": "python3-rosbags-pip",
     "scipy": "python3-scipy",

@@ -29,7 +29,7 @@ from mm_fusion.evaluation.results import Results, boxes_of
 from mm_fusion.evaluation.synchronized import synchronized
 from mm_fusion.objects import FusionResult
 from mm_fusion.pipeline import build_pipeline
-from mm_fusion.records import FRAMED_KINDS, Float64, FramedRecord, SensorFrame
+from mm_fusion.records import FRAMED_KINDS, NS_PER_S, Float64, FramedRecord, SensorFrame
 
 if TYPE_CHECKING:
     from mm_fusion.recordings.bag import BagRecording
@@ -47,6 +47,7 @@ class RunFrame:
     result: FusionResult
     result_from_ego: Float64  # (4, 4)
     calibration: Calibration
+    offsets_s: Mapping[str, float]  # stream -> its record's stamp less the frame's
 
 
 def run(
@@ -98,6 +99,7 @@ def _run_frames(
                 result=pipeline.process(frame),
                 result_from_ego=recorded.result_from_ego,
                 calibration=recorded.calibration,
+                offsets_s=_offsets(frame),
             )
 
 
@@ -123,6 +125,13 @@ def _sensor_frame(recorded: RecordedFrame, config: FusionConfig) -> SensorFrame 
     )
 
 
+def _offsets(frame: SensorFrame) -> Mapping[str, float]:
+    return {
+        stream: (record.stamp_ns - frame.stamp_ns) / NS_PER_S
+        for stream, record in frame.records.items()
+    }
+
+
 def _run_stream(recording: BagRecording, config: FusionConfig) -> Iterator[RunFrame]:
     """Synchronise a bag's records as the node does."""
     pipeline = build_pipeline(config)
@@ -134,6 +143,7 @@ def _run_stream(recording: BagRecording, config: FusionConfig) -> Iterator[RunFr
             result=pipeline.process(frame),
             result_from_ego=np.eye(4),
             calibration=calibration,
+            offsets_s=_offsets(frame),
         )
 
 

@@ -17,7 +17,6 @@
 
 from __future__ import annotations
 
-import math
 import struct
 import time
 from collections.abc import Callable, Collection
@@ -25,19 +24,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import numpy as np
 from autoware_perception_msgs.msg import TrackedObjects
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from nav_msgs.msg import Odometry
 from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CompressedImage
 from vision_msgs.msg import Detection3DArray
 
-from mm_fusion.objects import CLASSES, UNKNOWN, UNTRACKED, Objects
+from mm_fusion.objects import Objects
 from mm_fusion.records import NS_PER_S, Float64
+from mm_fusion.ros.object_reading import objects_of_detections, pose_of_odometry
 
 DEPTH = 100
 
@@ -70,15 +68,15 @@ class Collector(Node):
         """
         super().__init__("collector", context=context, start_parameter_services=False)
         kept = self.outputs = Outputs(overlays={camera: {} for camera in cameras})
-        self._listen(Detection3DArray, "detections", kept.detections, objects_from_detections)
+        self._listen(Detection3DArray, "detections", kept.detections, objects_of_detections)
         if arrivals_only:
             self.create_subscription(
                 TrackedObjects, "/fusion/objects", self._on_arrival, DEPTH, raw=True
             )
         else:
-            self._listen(Detection3DArray, "tracks", kept.tracks, objects_from_detections)
+            self._listen(Detection3DArray, "tracks", kept.tracks, objects_of_detections)
             self._listen(TrackedObjects, "objects", kept.objects, lambda message: message)
-        self._listen(Odometry, "odometry", kept.map_from_ego, pose_from_odometry)
+        self._listen(Odometry, "odometry", kept.map_from_ego, pose_of_odometry)
         for camera, images in kept.overlays.items():
             topic = f"overlay/{camera}/compressed"
             self._listen(CompressedImage, topic, images, lambda message: bytes(message.data))
@@ -102,37 +100,3 @@ class Collector(Node):
 def _keep(kept: dict[int, Any], value: Callable[[Any], Any], message: Any) -> None:  # noqa: ANN401
     stamp = message.header.stamp
     kept[stamp.sec * NS_PER_S + stamp.nanosec] = value(message)
-
-
-def objects_from_detections(message: Detection3DArray) -> Objects:
-    """Read boxes, classes, scores and identities; velocities are in `~/objects` only."""
-    boxes, labels, scores, ids = [], [], [], []
-    for detection in message.detections:
-        pose, size = detection.bbox.center, detection.bbox.size
-        x, y, z = pose.position.x, pose.position.y, pose.position.z
-        boxes.append([x, y, z, size.x, size.y, size.z, _yaw_rad(pose.orientation)])
-        guesses = [(r.hypothesis.score, r.hypothesis.class_id) for r in detection.results]
-        score, name = max(guesses, default=(0.0, ""))
-        labels.append(CLASSES.index(name) if name in CLASSES else UNKNOWN)
-        scores.append(score)
-        ids.append(int(detection.id) if detection.id.isdigit() else UNTRACKED)
-    return Objects.of_boxes(
-        np.array(boxes, np.float64),
-        labels=np.array(labels, np.int64),
-        scores=np.array(scores, np.float64),
-        ids=np.array(ids, np.int64),
-    )
-
-
-def pose_from_odometry(message: Odometry) -> Float64:
-    """Return map_from_ego, (4, 4)."""
-    pose = message.pose.pose
-    q, p = pose.orientation, pose.position
-    map_from_ego = np.eye(4)
-    map_from_ego[:3, :3] = Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix()
-    map_from_ego[:3, 3] = p.x, p.y, p.z
-    return map_from_ego
-
-
-def _yaw_rad(q: Any) -> float:  # noqa: ANN401  # geometry_msgs/Quaternion
-    return math.atan2(2 * (q.w * q.z + q.x * q.y), 1 - 2 * (q.y * q.y + q.z * q.z))

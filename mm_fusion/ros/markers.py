@@ -17,7 +17,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
@@ -26,10 +25,12 @@ from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
+from mm_fusion.geometry.rigid import transform
 from mm_fusion.objects import CLASSES, FusionResult, Objects
 from mm_fusion.records import Float64
 from mm_fusion.ros.object_messages import box_poses, box_sizes, header_of
 from mm_fusion.view.colors import class_color
+from mm_fusion.view.trails import Trails
 
 LIFETIME_S = 0.5  # a marker nobody renews disappears by itself
 ARROW_S = 1.0  # an arrow ends where the object will be after this
@@ -37,8 +38,7 @@ SLOWEST_ARROW_MPS = 0.5
 TEXT_HEIGHT_M = 0.7
 BOXES, ARROWS, WORDS, DETECTIONS = "tracks", "velocities", "labels", "detections"
 TRAILS, SPREADS = "trails", "covariances"
-TRAIL_NS = 3_000_000_000  # how far back a trail reaches
-TRAIL_STEP_M = 0.2  # a trail grows by no less
+MOVED_M = 0.5  # a trail shorter than this is not drawn
 NINETY_FIVE = 5.991  # chi-square of two degrees of freedom
 WHOLE = 0x7FFFFFFF  # markers' ids are 32 bits wide
 CLEAR = MarkerArray(markers=[Marker(action=Marker.DELETEALL)])
@@ -54,12 +54,13 @@ class ObjectMarkers:
     def message(self, result: FusionResult, base_frame: str, map_frame: str) -> MarkerArray:
         """Return the markers of one frame; trails are in the map, all else in the vehicle."""
         header = header_of(result.stamp_ns, base_frame)
-        self._trails.note(result)
+        tracks, map_from_ego = result.tracks, result.frame.map_from_ego
+        self._trails.add(result.stamp_ns, tracks.ids, transform(map_from_ego, tracks.centers_ego))
         markers = [
-            *_track_markers(result.tracks, header),
-            *_spread_markers(result.tracks, header),
+            *_track_markers(tracks, header),
+            *_spread_markers(tracks, header),
             *_detection_markers(result.detections, header),
-            *self._trails.markers(header_of(result.stamp_ns, map_frame)),
+            *self._trail_markers(tracks, header_of(result.stamp_ns, map_frame)),
         ]
         now = {(marker.ns, marker.id) for marker in markers}
         gone = sorted(self._shown - now)
@@ -67,35 +68,17 @@ class ObjectMarkers:
         removed = [Marker(header=header, ns=n, id=i, action=Marker.DELETE) for n, i in gone]
         return MarkerArray(markers=removed + markers)
 
-
-class Trails:
-    """Where each track was in the map in the last three seconds."""
-
-    def __init__(self) -> None:
-        self._ways: dict[int, deque[tuple[int, Float64]]] = {}  # id -> stamps and places (3,)
-
-    def note(self, result: FusionResult) -> None:
-        """Add the places of a frame; tracks it does not have lose their trails."""
-        tracks, pose = result.tracks, result.frame.map_from_ego
-        places = tracks.centers_ego @ pose[:3, :3].T + pose[:3, 3]
-        ids = tracks.ids.tolist()
-        self._ways = {ident: self._ways.get(ident, deque()) for ident in ids}
-        for ident, place in zip(ids, places, strict=True):
-            way = self._ways[ident]
-            while way and result.stamp_ns - way[0][0] > TRAIL_NS:
-                way.popleft()
-            if not way or np.linalg.norm(place - way[-1][1]) >= TRAIL_STEP_M:
-                way.append((result.stamp_ns, place))
-
-    def markers(self, header: Header) -> Iterator[Marker]:
-        """Yield a line for each track that has moved; `header` is of the map."""
-        for ident, way in self._ways.items():
-            if len(way) < 2:
+    def _trail_markers(self, tracks: Objects, header: Header) -> Iterator[Marker]:
+        """Yield a line for each track that has moved in the last three seconds."""
+        color = ColorRGBA(r=1.0, g=0.85, b=0.2, a=0.8)
+        strips = self._trails.strips()
+        for ident in sorted(strips.keys() & set(tracks.ids.tolist())):
+            way = strips[ident]
+            if np.ptp(way[:, :2], axis=0).max() < MOVED_M:
                 continue
-            color = ColorRGBA(r=1.0, g=0.85, b=0.2, a=0.8)
             marker = _marker(header, TRAILS, ident & WHOLE, Marker.LINE_STRIP, color)
             marker.scale = Vector3(x=0.12)
-            marker.points = [Point(x=x, y=y, z=z) for x, y, z in (p.tolist() for _, p in way)]
+            marker.points = [Point(x=x, y=y, z=z) for x, y, z in way.tolist()]
             yield marker
 
 

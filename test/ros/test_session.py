@@ -47,11 +47,12 @@ from mm_fusion.ros.bench import (  # noqa: E402
     latency_figures,
     print_bench,
     session_figures,
+    steadiness,
 )
-from mm_fusion.ros.collector import objects_from_detections, pose_from_odometry  # noqa: E402
 from mm_fusion.ros.diagnostics import PipelineHealth, Spread, StageClock  # noqa: E402
 from mm_fusion.ros.environment import ros_environment  # noqa: E402
 from mm_fusion.ros.object_messages import detections_message, header_of  # noqa: E402
+from mm_fusion.ros.object_reading import objects_of_detections, pose_of_odometry  # noqa: E402
 from mm_fusion.ros.processes import NodeProcess, ros_arguments  # noqa: E402
 from mm_fusion.ros.session import private_domain, private_executor, run_session  # noqa: E402
 from mm_fusion.ros.statuses import pipeline_status, stage_statuses  # noqa: E402
@@ -68,7 +69,7 @@ def test_objects_survive_the_way_over_a_message():
     sent = Objects.of_boxes(
         boxes, labels=labels, scores=np.array([0.75, 0.25]), ids=np.array([17, UNTRACKED])
     )
-    got = objects_from_detections(detections_message(sent, header_of(STAMP_NS, "base_link")))
+    got = objects_of_detections(detections_message(sent, header_of(STAMP_NS, "base_link")))
     assert_allclose(got.boxes, boxes, atol=1e-9)
     assert got.labels.tolist() == labels.tolist()
     assert got.scores.tolist() == [0.75, 0.25]
@@ -77,7 +78,7 @@ def test_objects_survive_the_way_over_a_message():
 
 def test_no_objects_are_no_objects():
     empty = detections_message(Objects.none(), header_of(STAMP_NS, "base_link"))
-    assert len(objects_from_detections(empty)) == 0
+    assert len(objects_of_detections(empty)) == 0
 
 
 def test_a_pose_turned_left_at_one_two_three():
@@ -86,7 +87,7 @@ def test_a_pose_turned_left_at_one_two_three():
     message.pose.pose.position.z = 3.0
     message.pose.pose.orientation.z = message.pose.pose.orientation.w = math.sqrt(0.5)
     expected = [[0, -1, 0, 1], [1, 0, 0, 2], [0, 0, 1, 3], [0, 0, 0, 1]]
-    assert_allclose(pose_from_odometry(message), expected, atol=1e-12)
+    assert_allclose(pose_of_odometry(message), expected, atol=1e-12)
 
 
 def test_the_stamp_is_read_from_the_bytes():
@@ -195,6 +196,20 @@ def test_the_sensors_of_a_bag_are_found_in_it(drive):
     reference, stamps = reference_stamps(drive, config)
     assert reference == "lidar"
     assert len(stamps) == 8
+
+
+def test_steadiness_by_hand():
+    # stamps every 50 ms, one of which comes 30 ms late; the clocks' difference does not matter
+    arrivals_s = {k * 50_000_000: 7.0 + 0.05 * k for k in range(10)}
+    arrivals_s[200_000_000] += 0.03
+    figures = steadiness(arrivals_s, rate=1.0)
+    assert figures["objects_published"] == 10
+    assert (figures["objects_step_min_ms"], figures["objects_step_max_ms"]) == (50, 50)
+    assert figures["objects_jitter_p50_ms"] == pytest.approx(0, abs=1e-6)
+    assert figures["objects_jitter_max_ms"] == pytest.approx(30)
+    fast = {k * 50_000_000: 7.0 + 0.025 * k for k in range(10)}  # at twice the pace
+    assert steadiness(fast, rate=2.0)["objects_jitter_max_ms"] == pytest.approx(0, abs=1e-6)
+    assert steadiness({}, rate=1.0) == {"objects_published": 0.0}
 
 
 def test_the_bench_of_the_transport_loses_nothing(capsys):
