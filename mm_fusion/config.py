@@ -188,6 +188,9 @@ class TrackerConfig(Checked):
     gate: float = setting(
         13.8, "squared Mahalanobis distance beyond which nothing is associated", low=1, live=True
     )
+    reach_m: float = setting(
+        4.0, "distance beyond which nothing seen a moment ago is associated", low=0.1, live=True
+    )
     confirm_hits: int = setting(2, "detections before a track is published", low=1, live=True)
     confirm_existence: float = setting(
         0.9, "probability of existence before a track is published", low=0, high=1, live=True

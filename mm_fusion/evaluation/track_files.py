@@ -51,6 +51,7 @@ _KITTI = TrackerConfig(
     confirm_existence=0.0,
     end_existence=0.0,
     birth_score=0.5,
+    reach_m=20.0,  # all things move as the vehicle drives, whose pose is not given
 )
 SETTINGS = {
     "car": replace(_KITTI, acceleration_std_mps2=3.0),

@@ -40,6 +40,7 @@ def associate(
     noises: Float64,
     gate: float,
     *,
+    reach_m: float | Float64 = np.inf,
     sizes_m: tuple[Float64, Float64] | None = None,
     size_cost: float = 0.0,
 ) -> tuple[Int64, Int64]:
@@ -51,6 +52,7 @@ def associate(
         measured: (D, 2) m.
         noises: (D, 2, 2) m^2, of the measured.
         gate: largest squared distance of a pair; chi-square with two degrees of freedom.
+        reach_m: largest distance of a pair, () or (T,), however uncertain either is.
         sizes_m: (T, 3) of the tracks and (D, 3) of the detections.
         size_cost: what each e-fold between two sizes adds to the squared distance.
 
@@ -59,7 +61,8 @@ def associate(
     """
     if not len(predicted) or not len(measured):
         return NOBODY, NOBODY
-    tracks, detections = _within_reach(predicted, covariances, measured, noises, gate)
+    widest_m = np.sqrt(gate * (_largest_variance(covariances) + _largest_variance(noises).max()))
+    tracks, detections = _within(np.minimum(widest_m, reach_m), predicted, measured)
     spread = covariances[tracks] + noises[detections]  # (P, 2, 2)
     x, y = (measured[detections] - predicted[tracks]).T
     determinant = spread[:, 0, 0] * spread[:, 1, 1] - spread[:, 0, 1] ** 2
@@ -75,12 +78,9 @@ def associate(
     return _assigned(tracks[gated], detections[gated], cost[gated])
 
 
-def _within_reach(
-    predicted: Float64, covariances: Float64, measured: Float64, noises: Float64, gate: float
-) -> tuple[Int64, Int64]:
-    """Return all pairs (P,) that the gate could let pass, and some it will not."""
-    widest = gate * (_largest_variance(covariances) + _largest_variance(noises).max())
-    near = cKDTree(measured).query_ball_point(predicted, np.sqrt(widest), return_sorted=False)
+def _within(reach_m: Float64, predicted: Float64, measured: Float64) -> tuple[Int64, Int64]:
+    """Return all pairs (P,) of tracks and detections that are no farther apart than (T,) m."""
+    near = cKDTree(measured).query_ball_point(predicted, reach_m, return_sorted=False)
     counts = np.fromiter(map(len, near), np.int64, len(near))
     if not counts.any():
         return NOBODY, NOBODY

@@ -25,7 +25,6 @@ from mm_fusion.geometry.boxes import wrap_angle
 from mm_fusion.geometry.rigid import invert
 from mm_fusion.objects import Objects
 from mm_fusion.records import NS_PER_S, Bool, Float64, Int64
-from mm_fusion.tracking.association import associate
 from mm_fusion.tracking.carrying import (
     UNMEASURED_VARIANCE,
     carried,
@@ -35,6 +34,7 @@ from mm_fusion.tracking.carrying import (
 )
 from mm_fusion.tracking.existence import UNTOLD, after_detection, after_miss, after_time
 from mm_fusion.tracking.history import History, Look
+from mm_fusion.tracking.matching import match
 from mm_fusion.tracking.merging import merge
 from mm_fusion.tracking.motion import TURN, predict, update
 from mm_fusion.tracking.range_rates import Returns, correct
@@ -124,7 +124,9 @@ class Tracker:
             else look.visibility.probability(boxes)
         )
         measured, noises = measurements(look.detected, without_radar=look.returns is not None)
-        rows, used = self._match(look.detected, measured, noises)
+        rows, used = match(
+            self._tracks, look.detected, measured, noises, look.stamp_ns, self._config
+        )
         self._correct(rows, look.detected[used], (measured[used], noises[used]), look.stamp_ns)
         self._tracks.existence[rows] = after_detection(
             self._tracks.existence[rows], look.detected.scores[used], seeable[rows]
@@ -155,29 +157,6 @@ class Tracker:
         )
         tracks.existence = after_time(tracks.existence, elapsed_s)
         return min(elapsed_s, LONGEST_LOOK_S)
-
-    def _match(self, detected: Objects, measured: Float64, noises: Float64) -> tuple[Int64, Int64]:
-        """Pair strong detections with tracks, then weak ones with what is left."""
-        strong = detected.scores >= self._config.birth_score
-        rows, used = self._pair(np.arange(len(self._tracks)), strong, detected, measured, noises)
-        left = np.setdiff1d(np.arange(len(self._tracks)), rows)
-        more, weak = self._pair(left, ~strong, detected, measured, noises)
-        return np.concatenate([rows, more]), np.concatenate([used, weak])
-
-    def _pair(
-        self, rows: Int64, wanted: Bool, detected: Objects, measured: Float64, noises: Float64
-    ) -> tuple[Int64, Int64]:
-        tracks, some = self._tracks, np.flatnonzero(wanted)
-        matched, used = associate(
-            tracks.states[rows, :2],
-            tracks.covariances[rows, :2, :2],
-            measured[some, :2],
-            noises[some, :2, :2],
-            self._config.gate,
-            sizes_m=(tracks.objects.sizes_m[rows], detected.sizes_m[some]),
-            size_cost=self._config.size_cost,
-        )
-        return rows[matched], some[used]
 
     def _correct(
         self, rows: Int64, detected: Objects, measurement: tuple[Float64, Float64], stamp_ns: int

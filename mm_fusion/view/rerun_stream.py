@@ -18,6 +18,9 @@ Rerun is optional: `pip install "mm_fusion[rerun]"` brings it.
 
 from __future__ import annotations
 
+import os
+import socket
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -57,7 +60,7 @@ def open_file(path: Path) -> Any:  # noqa: ANN401  # rerun.RecordingStream
         path.parent.mkdir(parents=True, exist_ok=True)
         stream.save(path)
     except (OSError, RuntimeError) as error:
-        raise ConfigError(f"--rrd {path} cannot be written: {error}") from error
+        raise ConfigError(f"--rrd {path} cannot be written: {_first_line(error)}") from error
     return stream
 
 
@@ -68,11 +71,15 @@ def open_window() -> Any:  # noqa: ANN401  # rerun.RecordingStream
         ConfigError: Rerun is not installed, or no viewer can be started.
     """
     stream = _stream()
+    if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
+        raise ConfigError("there is no display to open Rerun's window on; use --web or --rrd FILE")
+    beside = str(Path(sys.executable).parent)  # where pip puts Rerun's viewer, PATH or not
+    os.environ["PATH"] = os.pathsep.join([beside, os.environ.get("PATH", "")])
     try:
         stream.spawn(port=GRPC_PORT)
     except (OSError, RuntimeError) as error:
         raise ConfigError(
-            f"Rerun's window cannot be opened: {error}; use --web or --rrd FILE"
+            f"Rerun's window cannot be opened: {_first_line(error)}; use --web or --rrd FILE"
         ) from error
     return stream
 
@@ -80,16 +87,21 @@ def open_window() -> Any:  # noqa: ANN401  # rerun.RecordingStream
 def open_web(*, grpc_port: int = GRPC_PORT, web_port: int = WEB_PORT) -> tuple[Any, str]:
     """Return a stream that is served to browsers, and the address to open.
 
+    Rerun serves it on every interface of this computer, to whoever reaches its ports.
+
     Raises:
         ConfigError: Rerun is not installed, or a port is taken.
     """
     stream = _stream()
     try:
+        for port in (grpc_port, web_port):
+            _need_free(port)
         source = stream.serve_grpc(grpc_port=grpc_port, server_memory_limit=MEMORY)
         load_rerun().serve_web_viewer(web_port=web_port, open_browser=False, connect_to=source)
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
-            f"the web view cannot be served on ports {web_port} and {grpc_port}: {error}"
+            f"the web view needs the ports {grpc_port} and {web_port}: {_first_line(error)}; "
+            "end what uses them, another view perhaps"
         ) from error
     return stream, web_address(source, web_port)
 
@@ -106,3 +118,14 @@ def _stream() -> Any:  # noqa: ANN401  # rerun.RecordingStream
     stream.set_log_time_enabled(False)  # one time line, of the sensors' stamps
     stream.set_log_tick_enabled(False)
     return stream
+
+
+def _need_free(port: int) -> None:
+    """Raise OSError if the port is taken: Rerun would only log it, and show the other's data."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one just left is free
+        probe.bind(("", port))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -88,3 +88,11 @@ def test_islands_of_pairs_are_matched_as_one_big_table_would_be():
     found = pairs(predicted, measured)
     assert found == set(zip(rows[kept].tolist(), columns[kept].tolist(), strict=True))
     assert len(found) > 40
+
+
+def test_however_vague_a_track_is_it_takes_nothing_from_afar():
+    vague = np.eye(2)[None] * 400  # 20 m of standard deviation
+    one = np.eye(2)[None]
+    for x, count in ((4.9, 1), (5.1, 0)):
+        tracks, _ = associate(np.zeros((1, 2)), vague, np.array([[x, 0.0]]), one, GATE, reach_m=5.0)
+        assert len(tracks) == count

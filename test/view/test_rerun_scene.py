@@ -14,16 +14,18 @@
 """Rerun recordings read back: what is in them, and where."""
 
 import math
+import socket
 
 import numpy as np
 import pytest
 
 from mm_fusion.calibration import Calibration, Camera
+from mm_fusion.errors import ConfigError
 from mm_fusion.objects import CLASSES, FusionResult, Objects
 from mm_fusion.records import EgoFrame, EgoMotion
 from mm_fusion.view.rerun_layout import COUNTS, LATENCIES, OFFSETS, layout
 from mm_fusion.view.rerun_scene import RerunScene
-from mm_fusion.view.rerun_stream import open_file, web_address
+from mm_fusion.view.rerun_stream import open_file, open_web, open_window, web_address
 from mm_fusion.view.trails import Trails
 
 pytest.importorskip("rerun", reason='Rerun is not there; pip install "mm_fusion[rerun]"')
@@ -290,3 +292,20 @@ def test_a_clock_that_jumps_back_begins_new_trails():
 def test_the_browsers_address_names_the_stream():
     address = web_address("rerun+http://127.0.0.1:9876/proxy", 9090)
     assert address == "http://localhost:9090/?url=rerun%2Bhttp%3A%2F%2F127.0.0.1%3A9876%2Fproxy"
+
+
+def test_without_a_display_no_window_is_tried(monkeypatch):
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    with pytest.raises(ConfigError, match="no display to open Rerun's window on; use --web or"):
+        open_window()
+
+
+def test_a_taken_port_is_named_before_anything_is_served():
+    with socket.socket() as other:
+        other.bind(("", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"the web view needs the ports {taken} and 0: "):
+            open_web(grpc_port=taken, web_port=0)
