@@ -96,7 +96,7 @@ def _add_scoring(added: Verbs) -> None:
     run.add_argument("--out", type=Path, required=True, metavar="RESULTS.json")
     _add_source_options(run)
     run.add_argument("--without", default="", help="kinds left out: lidar,camera,radar,gps")
-    run.add_argument("--detector", default="geometric", help="which detector (geometric)")
+    run.add_argument("--detector", default="geometric", help="which detector (geometric, late)")
     run.add_argument("--config", type=Path, help="parameter file, as the node takes it")
     run.add_argument("--frames-file", type=Path, help="names of the frames wanted, one a line")
 

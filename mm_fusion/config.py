@@ -178,6 +178,39 @@ class GeometricConfig(Checked):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LateConfig(Checked):
+    """Late fusion: several detectors, each with its own sensors, and one answer."""
+
+    method: str = setting(
+        "weighted",
+        "how scores are fused: mean of all who could see it, vote of them, or learned weights",
+        choices=("weighted", "vote", "stacked"),
+        live=True,
+    )
+    distance_m: float = setting(
+        2.0, "centres closer than this may be one object", low=0.1, high=20, live=True
+    )
+    min_iou: float = setting(
+        0.2, "so may footprints that overlap by more than this", low=0.01, high=1, live=True
+    )
+    votes: int = setting(
+        2, "of vote: detectors that must agree, or all that could see it", low=1, live=True
+    )
+    stacking_file: str = setting("", "of stacked: file of the learned weights")
+    score_threshold: float = setting(
+        0.05, "objects of a lower fused score are not published", low=0, high=1, live=True
+    )
+
+    def __post_init__(self) -> None:
+        Checked.__post_init__(self)
+        require(
+            self.method != "stacked" or bool(self.stacking_file),
+            "late.method is 'stacked' but late.stacking_file is empty; name the file of the "
+            "learned weights or choose another method",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrackerConfig(Checked):
     """Association and life of tracks."""
 
@@ -256,7 +289,7 @@ class FusionConfig:
     calibration_file: str = setting(
         "", "extrinsics and intrinsics; empty: from /tf_static, /tf and CameraInfo"
     )
-    detector: str = setting("geometric", "which detector runs", choices=("geometric",))
+    detector: str = setting("geometric", "which detector runs", choices=("geometric", "late"))
     sensors: tuple[SensorConfig, ...] = (
         SensorConfig(name="lidar", kind="lidar", topic="lidar/points"),
         SensorConfig(name="front", kind="camera", topic="front/image/compressed"),
@@ -268,6 +301,7 @@ class FusionConfig:
     sync: SyncConfig = field(default_factory=SyncConfig)
     localizer: LocalizerConfig = field(default_factory=LocalizerConfig)
     geometric: GeometricConfig = field(default_factory=GeometricConfig)
+    late: LateConfig = field(default_factory=LateConfig)
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
 

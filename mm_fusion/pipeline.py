@@ -23,6 +23,7 @@ from mm_fusion.calibration import Calibration
 from mm_fusion.config import FusionConfig
 from mm_fusion.detection.detector import Detector
 from mm_fusion.detection.geometric import GeometricDetector
+from mm_fusion.detection.late import late_fusion
 from mm_fusion.localization.localizer import Localizer
 from mm_fusion.objects import FusionResult
 from mm_fusion.preprocess.align import align
@@ -132,6 +133,8 @@ class FusionPipeline:
 
 def build_detector(config: FusionConfig) -> Detector:
     """Build the detector that the settings name."""
+    if config.detector == "late":
+        return late_fusion(config)
     return GeometricDetector(config.geometric)
 
 
