@@ -185,7 +185,6 @@ class LateConfig(Checked):
         "weighted",
         "how scores are fused: mean of all who could see it, vote of them, or learned weights",
         choices=("weighted", "vote", "stacked"),
-        live=True,
     )
     distance_m: float = setting(
         2.0, "centres closer than this may be one object", low=0.1, high=20, live=True

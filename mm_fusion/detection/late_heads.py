@@ -28,7 +28,7 @@ from mm_fusion.config import GeometricConfig
 from mm_fusion.detection.detector import Detector
 from mm_fusion.detection.geometric import GeometricDetector
 from mm_fusion.objects import Objects
-from mm_fusion.records import Bool, EgoFrame, Float32, Float64
+from mm_fusion.records import Bool, EgoFrame, Float32, Float64, Int64
 
 AZIMUTHS = 36  # ten degrees each
 EVERY_KIND = frozenset({"lidar", "radar", "camera"})
@@ -100,9 +100,9 @@ def only(frame: EgoFrame, kinds: Collection[str]) -> EgoFrame:
     return replace(frame, present_kinds=frame.present_kinds & frozenset(kinds))
 
 
-def _azimuth(places: Float64 | Float32) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+def _azimuth(places: Float64 | Float32) -> Int64:
     turn = np.arctan2(places[:, 1], places[:, 0]) * (AZIMUTHS / (2 * np.pi))
-    return np.floor(turn).astype(np.int64) % AZIMUTHS
+    return np.asarray(np.floor(turn).astype(np.int64) % AZIMUTHS)
 
 
 def _azimuths_of(points: Float32) -> Bool:
