@@ -42,6 +42,7 @@ MS = 1_000_000
 FIRST_NS = 1_700_000_000_000_000_000
 LATCHED = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 WAIT_S = 20.0
+ANSWER_S = 3.0  # without an answer by then, it was lost
 
 LIDAR_HEIGHT_M = 1.7
 OPTICAL = (-0.5, 0.5, -0.5, 0.5)  # x, y, z, w of base_link from an optical frame that looks ahead
@@ -204,21 +205,42 @@ class Vehicle(Node):
         values = {v.key: v.value for v in status.values} if status else {}
         return values.get(key)
 
-    def call(self, kind, service, request):
+    def call(self, kind, service, request, again_s=ANSWER_S):
+        """Call a service, and again where no answer comes.
+
+        Fast DDS drops the answer to a client that the server has not discovered yet.
+        """
         client = self.create_client(kind, service)
         self.until(client.service_is_ready)
-        future = client.call_async(request)
-        self.until(future.done)
+        answers = []
+
+        def ask():
+            if not answers or time.monotonic() >= self._asked_s + again_s:
+                self._asked_s = time.monotonic()
+                answers.append(client.call_async(request))
+
+        self.until(lambda: any(answer.done() for answer in answers), each=ask)
         self.destroy_client(client)
-        return future.result()
+        return next(answer.result() for answer in answers if answer.done())
 
     def state(self):
         return self.call(GetState, "/fusion/get_state", GetState.Request()).current_state.label
 
     def change_state(self, label):
+        """Ask for a transition once: it may not come twice.
+
+        The client of the state is newer than ours, and endpoints are discovered in their order:
+        once the server answers that one, it knows ours.
+        """
+        client = self.create_client(ChangeState, "/fusion/change_state")
+        self.until(client.service_is_ready)
+        self.state()
         request = ChangeState.Request()
         request.transition.label = label
-        return self.call(ChangeState, "/fusion/change_state", request).success
+        answer = client.call_async(request)
+        self.until(answer.done)
+        self.destroy_client(client)
+        return answer.result().success
 
     def set_parameter(self, name, value):
         message = Parameter(name, value=value).to_parameter_msg()
