@@ -97,6 +97,7 @@ def _add_scoring(added: Verbs) -> None:
     _add_source_options(run)
     run.add_argument("--without", default="", help="kinds left out: lidar,camera,radar,gps")
     run.add_argument("--detector", default="geometric", help="which detector (geometric, late)")
+    run.add_argument("--tracks", action="store_true", help="write tracks, not detections")
     run.add_argument("--config", type=Path, help="parameter file, as the node takes it")
     run.add_argument("--frames-file", type=Path, help="names of the frames wanted, one a line")
 
@@ -104,14 +105,16 @@ def _add_scoring(added: Verbs) -> None:
     evaluate.add_argument("results", type=Path, metavar="RESULTS.json|TRACKS_DIR")
     evaluate.add_argument("--truth", type=Path, required=True, metavar="SOURCE")
     evaluate.add_argument("--from", dest="layout", choices=LAYOUTS, help="layout of the source")
-    evaluate.add_argument("--distance", type=_positive, default=1.0, help="m between centres")
+    evaluate.add_argument(
+        "--distance", type=_positive, help="m between centres; 1, with --tracking 2"
+    )
     evaluate.add_argument("--range", type=_positive, default=30.0, help="m, farthest object scored")
     evaluate.add_argument("--min-lidar-points", type=int, default=0, help="of a counted object")
     evaluate.add_argument("--frames-file", type=Path, help="names of the frames wanted, one a line")
     evaluate.add_argument(
-        "--tracking", action="store_true", help="score track files against KITTI tracking's labels"
+        "--tracking", action="store_true", help="score tracks; a folder: KITTI tracking's files"
     )
-    evaluate.add_argument("--iou", type=_positive, default=0.25, help="3D overlap of --tracking")
+    evaluate.add_argument("--iou", type=_positive, default=0.25, help="3D overlap of track files")
     evaluate.add_argument("--json", type=Path, help="write the figures here")
     evaluate.add_argument("--plot", type=Path, help="draw precision over recall here (PNG)")
 

@@ -33,6 +33,9 @@ from mm_fusion.config import FusionConfig
 from mm_fusion.config_tree import load_config
 from mm_fusion.errors import ConfigError, RecordingError
 
+FOUND_M = 1.0  # between the centres of a detection and what it found
+NUSCENES_M = 2.0  # between a track and its object, as nuScenes' tracking task asks
+
 
 def demo(args: argparse.Namespace) -> None:
     """Drive through the synthetic street with the real nodes, and score it."""
@@ -82,16 +85,19 @@ def run(args: argparse.Namespace) -> None:
     frames = run_pipeline(recording, config, without=without, tokens=tokens)
     count = len(tokens) if tokens is not None else len(recording)
     with _bar("running", count) as bar:
-        results = collect(frames, recording, config, without=without, progress=bar.update)
+        results = collect(
+            frames, recording, config, without=without, tracks=args.tracks, progress=bar.update
+        )
     save_results(args.out, results)
     boxes = sum(len(boxes) for boxes in results.frames.values())
-    print(f"{args.out}: {len(results.frames)} frames, {boxes} objects")
+    what = "boxes of tracks" if args.tracks else "objects"
+    print(f"{args.out}: {len(results.frames)} frames, {boxes} {what}")
 
 
 def evaluate(args: argparse.Namespace) -> None:
     """Score results against the labels of a recording."""
     if args.tracking:
-        _evaluate_tracks(args)
+        (_evaluate_track_files if args.results.is_dir() else _evaluate_tracks)(args)
         return
     from mm_fusion.evaluation.report import evaluate as score_results
     from mm_fusion.evaluation.report import plot_score, print_score
@@ -103,28 +109,48 @@ def evaluate(args: argparse.Namespace) -> None:
     score, curves = score_results(
         results,
         truth,
-        distance_m=args.distance,
+        distance_m=args.distance or FOUND_M,
         range_m=args.range,
         min_lidar_points=args.min_lidar_points,
         tokens=_tokens(args.frames_file),
     )
     print_score(score, args.results.name)
-    if args.json:
-        args.json.write_text(json.dumps(score.as_dict(), indent=1) + "\n")
-        print(f"figures: {args.json}")
+    _write_figures(args.json, score.as_dict())
     if args.plot:
         plot_score(curves, args.plot)
         print(f"plot: {args.plot}")
 
 
 def _evaluate_tracks(args: argparse.Namespace) -> None:
+    from mm_fusion.evaluation.report import paired
+    from mm_fusion.evaluation.results import load_results
+    from mm_fusion.evaluation.tracks_report import print_tracks, score_tracks
+    from mm_fusion.recordings.open import open_recording
+
+    frames = paired(
+        load_results(args.results),
+        open_recording(args.truth, layout=args.layout),
+        range_m=args.range,
+        min_lidar_points=args.min_lidar_points,
+        tokens=_tokens(args.frames_file),
+    )
+    score = score_tracks(frames, args.distance or NUSCENES_M)
+    print_tracks(score, args.results.name)
+    _write_figures(args.json, score.as_dict())
+
+
+def _evaluate_track_files(args: argparse.Namespace) -> None:
     from mm_fusion.evaluation.tracking_report import print_tracking, score_tracking, tracking_dict
 
     scores = score_tracking(args.results, args.truth, args.iou)
     print_tracking(scores, args.iou)
-    if args.json:
-        args.json.write_text(json.dumps(tracking_dict(scores), indent=1) + "\n")
-        print(f"figures: {args.json}")
+    _write_figures(args.json, tracking_dict(scores))
+
+
+def _write_figures(path: Path | None, figures: object) -> None:
+    if path is not None:
+        path.write_text(json.dumps(figures, indent=1) + "\n")
+        print(f"figures: {path}")
 
 
 def track(args: argparse.Namespace) -> None:

@@ -17,16 +17,21 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mm_fusion.calibration import Calibration
+from mm_fusion.config import LocalizerConfig, SensorConfig
+from mm_fusion.evaluation.truth_motion import with_velocities
 from mm_fusion.geometry.boxes import wrap_angle
+from mm_fusion.localization.localizer import Localizer
 from mm_fusion.objects import Objects, Truth
 from mm_fusion.recordings.recording import RecordedFrame
-from mm_fusion.records import FramedRecord, LidarScan
+from mm_fusion.records import EgoMotion, FramedRecord, LidarScan, MotionRecord
 
 if TYPE_CHECKING:
     from mm_fusion.recordings.bag import BagRecording
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
 
 APART_NS = 300_000_000  # labels farther apart than this are not interpolated
 SAME_NS = 1_000_000  # stamps this close are one moment
+LATE_NS = 500_000_000  # what measures the vehicle's motion comes no later than this
 
 
 def labelled_frames(
@@ -42,7 +48,8 @@ def labelled_frames(
     """Yield the labelled frames among `tokens`; those of a bag are named by their stamps.
 
     A bag's labels stand at the LiDAR's stamps. Where another sensor anchored the frame, objects
-    are interpolated between the labels before and after, by their ids.
+    are interpolated between the labels before and after, by their ids. Velocities come from the
+    ways of the objects by their ids, and from the vehicle's own motion where the bag tells it.
     """
     if source.layout == "rosbag2":
         yield from _of_bag(source, tokens)  # type: ignore[arg-type]
@@ -55,21 +62,21 @@ def labelled_frames(
 
 def _of_bag(bag: BagRecording, tokens: Sequence[str]) -> Iterator[RecordedFrame]:
     truths = dict(bag.truths())
-    stamps = sorted(truths)
     wanted = sorted(int(token) for token in tokens if token.isdigit())
-    found = {stamp_ns: at(truths, stamps, stamp_ns) for stamp_ns in wanted}
-    scans = _nearest_scans(bag.records(), [s for s, truth in found.items() if truth is not None])
-    for stamp_ns, truth in found.items():
-        if truth is not None:
-            yield RecordedFrame(
-                token=str(stamp_ns),
-                stamp_ns=stamp_ns,
-                records=scans.get(stamp_ns, {}),
-                motion=(),
-                calibration=bag.calibration,
-                truth=truth,
-                result_from_ego=np.eye(4),
-            )
+    stamps = sorted(truths)
+    near = [stamp_ns for stamp_ns in wanted if at(truths, stamps, stamp_ns) is not None]
+    scans, motions = _read(bag, near, stamps)
+    truths = with_velocities(truths, motions)
+    for stamp_ns in near:
+        yield RecordedFrame(
+            token=str(stamp_ns),
+            stamp_ns=stamp_ns,
+            records=scans.get(stamp_ns, {}),
+            motion=(),
+            calibration=bag.calibration,
+            truth=at(truths, stamps, stamp_ns),
+            result_from_ego=np.eye(4),
+        )
 
 
 def at(truths: dict[int, Truth], stamps: Sequence[int], stamp_ns: int) -> Truth | None:
@@ -95,23 +102,68 @@ def between(before: Truth, after: Truth, fraction: float) -> Truth:
         first,
         centers_ego=centers,
         yaws_rad=wrap_angle(first.yaws_rad + fraction * turned),
+        velocities_ego=(1 - fraction) * first.velocities_ego + fraction * second.velocities_ego,
         ids=ids,
     )
     return replace(before, objects=objects, occlusion=before.occlusion[a])
 
 
-def _nearest_scans(
-    records: Iterable[tuple[str, object]], stamps: Sequence[int]
-) -> dict[int, dict[str, FramedRecord]]:
-    """Find each LiDAR's scan of the moment of each stamp, within half a revolution."""
-    kept: dict[int, dict[str, FramedRecord]] = {s: {} for s in stamps}
-    ordered = np.array(sorted(stamps), np.int64)
-    for stream, record in records:
-        if not isinstance(record, LidarScan) or not len(ordered):
-            continue
-        nearest = int(ordered[np.abs(ordered - record.stamp_ns).argmin()])
-        if abs(nearest - record.stamp_ns) <= APART_NS // 4:
-            held = kept[nearest].get(stream)
-            if held is None or abs(held.stamp_ns - nearest) > abs(record.stamp_ns - nearest):
-                kept[nearest][stream] = record
-    return kept
+def _read(
+    bag: BagRecording, scanned: Sequence[int], moved: Sequence[int]
+) -> tuple[dict[int, dict[str, FramedRecord]], dict[int, EgoMotion]]:
+    """Find the scans of the moments of some stamps, and the vehicle's motion at others."""
+    scans, ways = NearestScans(scanned), Ways(moved, bag.sensors)
+    for stream, record in bag.records():
+        if isinstance(record, LidarScan):
+            scans.note(stream, record)
+        elif not isinstance(record, FramedRecord):
+            ways.note(stream, record, bag.calibration)
+    return scans.found, ways.motions()
+
+
+class NearestScans:
+    """Keeps each LiDAR's scan of the moment of each stamp, within half a revolution."""
+
+    def __init__(self, stamps: Sequence[int]) -> None:
+        self.found: dict[int, dict[str, FramedRecord]] = {s: {} for s in stamps}
+        self._ordered = np.array(sorted(stamps), np.int64)
+
+    def note(self, stream: str, scan: LidarScan) -> None:
+        """Take one scan of any LiDAR."""
+        if not len(self._ordered):
+            return
+        nearest = int(self._ordered[np.abs(self._ordered - scan.stamp_ns).argmin()])
+        if abs(nearest - scan.stamp_ns) <= APART_NS // 4:
+            held = self.found[nearest].get(stream)
+            if held is None or abs(held.stamp_ns - nearest) > abs(scan.stamp_ns - nearest):
+                self.found[nearest][stream] = scan
+
+
+class Ways:
+    """Asks the localizer how the vehicle moved at each of some stamps, once all before is heard."""
+
+    def __init__(self, stamps: Sequence[int], sensors: Sequence[SensorConfig]) -> None:
+        self._left = deque(sorted(stamps))
+        self._sensors = tuple(sensors)
+        self._localizer = Localizer(LocalizerConfig())
+        self._calibration: Calibration | None = None
+        self._motions: dict[int, EgoMotion] = {}
+
+    def note(self, stream: str, record: MotionRecord, calibration: Calibration) -> None:
+        """Take one record of the vehicle's motion, in the order of the log."""
+        if calibration is not self._calibration:
+            self._calibration = calibration
+            self._localizer.calibrate(calibration, self._sensors)
+        self._localizer.observe(stream, record)
+        while self._left and record.stamp_ns - self._left[0] > LATE_NS:
+            self._ask()
+
+    def motions(self) -> dict[int, EgoMotion]:
+        """Return what is known of every stamp, at the end."""
+        while self._left:
+            self._ask()
+        return self._motions
+
+    def _ask(self) -> None:
+        stamp_ns = self._left.popleft()
+        self._motions[stamp_ns] = self._localizer.pose_at(stamp_ns).motion

@@ -34,6 +34,7 @@ class ScoredFrame:
     """One frame's detections beside the truth, all in the ego frame."""
 
     token: str
+    stamp_ns: int
     detections: Objects
     truth: Objects
     counted: Bool  # (K,) of truth: False where neither a hit nor a miss counts
@@ -111,9 +112,9 @@ def _match_frame(
     order = np.argsort(-found.scores, kind="stable")
     if label is not None:
         order = order[found.labels[order] == label]
-    distance = _distances(found, frame.truth)
+    distance = distances(found, frame.truth)
     distance[:, ~wanted] = np.inf
-    near_ignored = np.asarray((_distances(found, frame.ignored) <= distance_m).any(axis=1))
+    near_ignored = np.asarray((distances(found, frame.ignored) <= distance_m).any(axis=1))
     rows = []
     for detection in order:
         nearest = int(distance[detection].argmin()) if distance.shape[1] else -1
@@ -126,7 +127,8 @@ def _match_frame(
     return rows
 
 
-def _distances(a: Objects, b: Objects) -> Float64:
+def distances(a: Objects, b: Objects) -> Float64:
+    """Return the distances (A, B) of the centres on the ground, m."""
     return np.asarray(
         np.linalg.norm(a.centers_ego[:, None, :2] - b.centers_ego[None, :, :2], axis=2)
     )

@@ -27,7 +27,7 @@ from rich.table import Table
 
 from mm_fusion.errors import RecordingError
 from mm_fusion.evaluation.labels import labelled_frames
-from mm_fusion.evaluation.matching import Matches, match
+from mm_fusion.evaluation.matching import Matches, ScoredFrame, match
 from mm_fusion.evaluation.results import Results, objects_of
 from mm_fusion.evaluation.scope import pair_all
 from mm_fusion.evaluation.scores import ClassScore, Score, score
@@ -57,6 +57,29 @@ def evaluate(
     Raises:
         RecordingError: no frame of the results is labelled in the source.
     """
+    frames = paired(
+        results, source, range_m=range_m, min_lidar_points=min_lidar_points, tokens=tokens
+    )
+    figures = score(
+        frames, distance_m=distance_m, range_m=range_m, min_lidar_points=min_lidar_points
+    )
+    curves = {c.name: match(frames, distance_m, CLASSES.index(c.name)) for c in figures.classes}
+    return figures, curves
+
+
+def paired(
+    results: Results,
+    source: Recording | BagRecording,
+    *,
+    range_m: float,
+    min_lidar_points: int,
+    tokens: Collection[str] | None = None,
+) -> list[ScoredFrame]:
+    """Put the results of each labelled frame beside its labels, in the order of time.
+
+    Raises:
+        RecordingError: no frame of the results is labelled in the source.
+    """
     wanted = [t for t in results.frames if tokens is None or t in set(tokens)]
     labelled: list[RecordedFrame] = list(labelled_frames(source, wanted))
     detections = {
@@ -69,11 +92,7 @@ def evaluate(
             f"none of the {len(wanted)} frames of the results is labelled in {source.layout}: "
             "it holds no labels, or is not the source they were made from"
         )
-    figures = score(
-        frames, distance_m=distance_m, range_m=range_m, min_lidar_points=min_lidar_points
-    )
-    curves = {c.name: match(frames, distance_m, CLASSES.index(c.name)) for c in figures.classes}
-    return figures, curves
+    return frames
 
 
 COLUMNS: Mapping[str, Callable[[ClassScore], str]] = {

@@ -23,6 +23,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,7 @@ def objects_of(entries: Sequence[Mapping[str, Any]], ego_from_result: Float64) -
             labels=np.array(
                 [CLASSES.index(entry["detection_name"]) for entry in entries], np.int64
             ),
+            ids=np.array([_id(str(entry.get("tracking_id", ""))) for entry in entries], np.int64),
         )
     except (KeyError, ValueError, TypeError, IndexError) as error:
         raise RecordingError(f"a result entry is malformed: {error!r}") from error
@@ -113,6 +115,13 @@ def _row(entry: Mapping[str, Any], ego_from_result: Float64) -> list[float]:
     vx, vy = entry.get("velocity", (np.nan, np.nan))
     velocity = ego_from_result[:2, :2] @ np.array([vx, vy], np.float64)
     return [*ego_from_box[:3, 3], length, width, height, yaw_of(ego_from_box), *velocity]
+
+
+def _id(text: str) -> int:
+    """Return the number a track is known by; one made of the text where that is no number."""
+    if text.isascii() and text.isdigit() and len(text) < len(str(2**63)):
+        return int(text)
+    return int.from_bytes(sha256(text.encode()).digest()[:7], "big") if text else UNTRACKED
 
 
 def save_results(path: Path, results: Results) -> None:

@@ -153,12 +153,23 @@ def collect(
     config: FusionConfig,
     *,
     without: Collection[str] = (),
+    tracks: bool = False,
     progress: Callable[[int], object] = lambda _: None,
 ) -> Results:
-    """Gather a run into the layout of a results file; `progress` is called with 1 per frame."""
+    """Gather a run into the layout of a results file.
+
+    Args:
+        run_frames: of the recording.
+        recording: what was run.
+        config: what it was run with.
+        without: kinds of sensor that were left out.
+        tracks: gather tracks, with their ids, instead of detections.
+        progress: called with 1 per frame.
+    """
     frames = {}
     for frame in run_frames:
-        frames[frame.token] = boxes_of(frame.token, frame.result.detections, frame.result_from_ego)
+        objects = frame.result.tracks if tracks else frame.result.detections
+        frames[frame.token] = boxes_of(frame.token, objects, frame.result_from_ego)
         progress(1)
     return Results(meta=_meta(recording.sensors, recording, config, without), frames=frames)
 

@@ -67,6 +67,7 @@ def scoped(
     seen = detections[_in_scope(detections.centers_ego, range_m, truth.azimuth_limit_rad)]
     return ScoredFrame(
         token=frame.token,
+        stamp_ns=frame.stamp_ns,
         detections=seen,
         truth=truth.objects,
         counted=near & (points >= min_lidar_points),

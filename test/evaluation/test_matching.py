@@ -35,6 +35,7 @@ def frame(detections, truth, *, excused=None, ignored=None):
     count = len(detections)
     return ScoredFrame(
         token="a",
+        stamp_ns=0,
         detections=detections,
         truth=truth,
         counted=np.ones(len(truth), bool),

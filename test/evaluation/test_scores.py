@@ -38,6 +38,7 @@ def objects(rows, label=CAR):
 def frame(detections, truth, counted=None, ignored=None):
     return ScoredFrame(
         token="a",
+        stamp_ns=0,
         detections=detections,
         truth=truth,
         counted=np.ones(len(truth), bool) if counted is None else np.array(counted),
