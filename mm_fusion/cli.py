@@ -127,6 +127,15 @@ def _add_tools(added: Verbs) -> None:
         "--from", dest="layout", choices=("kitti_tracking",), default="kitti_tracking"
     )
 
+    stack = _verb(added, verbs.stack, "fit late fusion's stacking to labelled frames")
+    stack.add_argument("source", type=Path, metavar="SOURCE")
+    stack.add_argument("--out", type=Path, required=True, metavar="STACKING.json")
+    _add_source_options(stack)
+    stack.add_argument("--distance", type=_positive, help="m between centres; 1")
+    stack.add_argument("--range", type=_positive, default=30.0, help="m, farthest object learnt")
+    stack.add_argument("--config", type=Path, help="parameter file, as the node takes it")
+    stack.add_argument("--frames-file", type=Path, help="names of the frames wanted, one a line")
+
     check = _verb(added, verbs.check, "what is wrong with a bag, and what to do")
     check.add_argument("bag", type=Path, metavar="BAG")
     check.add_argument("--out", type=Path, default=Path("check"), help="folder of the overlays")

@@ -174,6 +174,29 @@ def track(args: argparse.Namespace) -> None:
     print(f"tracked {frames} frames in {took_s:.2f} s{pace}, without reading and writing")
 
 
+def stack(args: argparse.Namespace) -> None:
+    """Fit late fusion's stacking to labelled frames."""
+    from mm_fusion.recordings.open import open_recording
+    from mm_fusion.training.stacking_fit import fit_to
+
+    source = open_recording(args.source, layout=args.layout, frames=args.frames)
+    tokens = _tokens(args.frames_file)
+    with _bar("looking", len(tokens) if tokens is not None else len(source)) as bar:
+        fit = fit_to(
+            source,
+            _config(args),
+            distance_m=args.distance or FOUND_M,
+            range_m=args.range,
+            tokens=tokens,
+            progress=bar.update,
+        )
+    fit.stacking.save(args.out)
+    for name, weight in zip(fit.stacking.features, fit.stacking.weights, strict=True):
+        print(f"{name:>16} {weight:7.2f}")
+    print(f"{args.out}: fitted to {fit.objects} objects of {fit.frames} frames, {fit.real} real;")
+    print(f"use it with late.method: stacked and late.stacking_file: {args.out}")
+
+
 def check(args: argparse.Namespace) -> int:
     """Say what is wrong with a bag; return 1 if anything is an error."""
     from mm_fusion.evaluation.check import check as check_bag
@@ -224,7 +247,7 @@ def _bench_tracker(args: argparse.Namespace) -> None:
 
 def _config(args: argparse.Namespace) -> FusionConfig:
     config = load_config(args.config) if args.config else FusionConfig()
-    return replace(config, detector=args.detector)
+    return replace(config, detector=args.detector) if "detector" in args else config
 
 
 def _tokens(path: Path | None) -> list[str] | None:
