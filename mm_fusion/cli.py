@@ -96,7 +96,9 @@ def _add_scoring(added: Verbs) -> None:
     run.add_argument("--out", type=Path, required=True, metavar="RESULTS.json")
     _add_source_options(run)
     run.add_argument("--without", default="", help="kinds left out: lidar,camera,radar,gps")
-    run.add_argument("--detector", default="geometric", help="which detector (geometric, late)")
+    run.add_argument("--detector", help="geometric, learned, late; default: the settings'")
+    run.add_argument("--checkpoint", type=Path, help="weights of the learned detector")
+    run.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where they run")
     run.add_argument("--tracks", action="store_true", help="write tracks, not detections")
     run.add_argument("--config", type=Path, help="parameter file, as the node takes it")
     run.add_argument("--frames-file", type=Path, help="names of the frames wanted, one a line")
@@ -126,6 +128,13 @@ def _add_tools(added: Verbs) -> None:
     track.add_argument(
         "--from", dest="layout", choices=("kitti_tracking",), default="kitti_tracking"
     )
+
+    train = _verb(added, verbs.train, "train the fusion network; goes on where it was interrupted")
+    train.add_argument("settings", type=Path, metavar="CONFIG", help="YAML of the training")
+    train.add_argument("--source", type=Path, help="data set or bag, instead of the settings'")
+    train.add_argument("--out", type=Path, required=True, metavar="DIR", help="state, log, weights")
+    train.add_argument("--fold", type=int, help="the part kept out, instead of the settings'")
+    train.add_argument("--threads", type=int, help="of the CPU; default: all")
 
     stack = _verb(added, verbs.stack, "fit late fusion's stacking to labelled frames")
     stack.add_argument("source", type=Path, metavar="SOURCE")

@@ -210,6 +210,26 @@ class LateConfig(Checked):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LearnedConfig(Checked):
+    """The fusion network: which weights, where they run, and what is published of what they say."""
+
+    checkpoint: str = setting("", "file of the weights, as training writes it")
+    device: str = setting(
+        "auto", "where it runs; auto: the GPU where there is one", choices=("auto", "cpu", "cuda")
+    )
+    score_threshold: float = setting(
+        0.1, "objects below this score are not published", low=0, high=1, live=True
+    )
+    overlap: float = setting(
+        0.2,
+        "of two objects whose footprints share more than this only the better is published",
+        low=0,
+        high=1,
+        live=True,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrackerConfig(Checked):
     """Association and life of tracks."""
 
@@ -288,7 +308,9 @@ class FusionConfig:
     calibration_file: str = setting(
         "", "extrinsics and intrinsics; empty: from /tf_static, /tf and CameraInfo"
     )
-    detector: str = setting("geometric", "which detector runs", choices=("geometric", "late"))
+    detector: str = setting(
+        "geometric", "which detector runs", choices=("geometric", "learned", "late")
+    )
     sensors: tuple[SensorConfig, ...] = (
         SensorConfig(name="lidar", kind="lidar", topic="lidar/points"),
         SensorConfig(name="front", kind="camera", topic="front/image/compressed"),
@@ -300,6 +322,7 @@ class FusionConfig:
     sync: SyncConfig = field(default_factory=SyncConfig)
     localizer: LocalizerConfig = field(default_factory=LocalizerConfig)
     geometric: GeometricConfig = field(default_factory=GeometricConfig)
+    learned: LearnedConfig = field(default_factory=LearnedConfig)
     late: LateConfig = field(default_factory=LateConfig)
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
     output: OutputConfig = field(default_factory=OutputConfig)

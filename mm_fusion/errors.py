@@ -43,3 +43,7 @@ class RecordingError(FusionError):
 
 class RecordingWarning(UserWarning):
     """A part of a recording was skipped; the text names the file and the reason."""
+
+
+class CheckpointError(FusionError):
+    """Weights are missing, damaged or of another network."""

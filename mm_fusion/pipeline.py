@@ -66,6 +66,7 @@ class FusionPipeline:
         """Use this calibration from the next frame on."""
         self._calibration = calibration
         self.localizer.calibrate(calibration, tuple(self._sensors.values()))
+        self.detector.calibrate(calibration)
 
     def observe(self, stream: str, record: MotionRecord) -> None:
         """Take one fix, inertial sample or velocity at its own rate; it waits for no frame."""
@@ -107,6 +108,7 @@ class FusionPipeline:
     def retune(self, config: FusionConfig) -> None:
         """Take over changed live settings from the next frame on; pose and tracks stay."""
         self.detector = build_detector(config)
+        self.detector.calibrate(self._calibration)
         self.tracker.retune(config.tracker)
         self.localizer.retune(config.localizer)
 
@@ -133,6 +135,10 @@ class FusionPipeline:
 
 def build_detector(config: FusionConfig) -> Detector:
     """Build the detector that the settings name."""
+    if config.detector == "learned":
+        from mm_fusion.detection.learned import learned_detector  # torch is heavy
+
+        return learned_detector(config.learned)
     if config.detector == "late":
         return late_fusion(config)
     return GeometricDetector(config.geometric)

@@ -174,6 +174,21 @@ def track(args: argparse.Namespace) -> None:
     print(f"tracked {frames} frames in {took_s:.2f} s{pace}, without reading and writing")
 
 
+def train(args: argparse.Namespace) -> None:
+    """Train the fusion network, or go on with it."""
+    from mm_fusion.training.training import train as run_training
+
+    run_training(
+        args.settings,
+        args.out,
+        source=args.source,
+        fold=args.fold,
+        threads=args.threads,
+        bar=_bar,
+        say=print,
+    )
+
+
 def stack(args: argparse.Namespace) -> None:
     """Fit late fusion's stacking to labelled frames."""
     from mm_fusion.recordings.open import open_recording
@@ -247,7 +262,15 @@ def _bench_tracker(args: argparse.Namespace) -> None:
 
 def _config(args: argparse.Namespace) -> FusionConfig:
     config = load_config(args.config) if args.config else FusionConfig()
-    return replace(config, detector=args.detector) if "detector" in args else config
+    if "detector" not in args:
+        return config
+    learned = replace(
+        config.learned,
+        checkpoint=str(args.checkpoint or config.learned.checkpoint),
+        device=args.device or config.learned.device,
+    )
+    detector = args.detector or ("learned" if args.checkpoint else config.detector)
+    return replace(config, detector=detector, learned=learned)
 
 
 def _tokens(path: Path | None) -> list[str] | None:

@@ -15,6 +15,8 @@
 """The layers hold: only mm_fusion.ros may know ROS, and rooms look inwards only."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -126,9 +128,21 @@ def test_heavy_libraries_stay_in_their_rooms_and_are_imported_lazily(path):
         if rooms is None:
             continue
         assert room_of(path) in rooms, f"{name} is not for {room_of(path)}"
-        eager = id(node) in at_import and room_of(path) not in {"model", "training"}
+        torch_is_what_it_is_for = (
+            room_of(path) in {"model", "training"} or path.name == "learned.py"
+        )
+        eager = id(node) in at_import and not torch_is_what_it_is_for
         assert not eager, f"{path.name} imports {name} before it is needed"
 
 
 def test_every_room_of_the_table_that_exists_is_spelt_as_the_table_spells_it():
     assert {room_of(path) for path in FILES} <= set(MAY_IMPORT)
+
+
+def test_the_pipeline_and_the_command_line_start_without_torch_and_open3d():
+    code = (
+        "import sys, mm_fusion.pipeline, mm_fusion.cli, mm_fusion.ros.parameters; "
+        "print(sorted({'torch', 'open3d', 'rerun', 'matplotlib'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

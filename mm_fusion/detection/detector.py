@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from mm_fusion.calibration import Calibration
 from mm_fusion.objects import Objects
 from mm_fusion.records import EgoFrame
 
@@ -32,6 +33,9 @@ class Detector(Protocol):
     @property
     def needs_any_of(self) -> frozenset[str]:
         """Kinds of sensor of which at least one must be present for anything to be seen."""
+
+    def calibrate(self, calibration: Calibration) -> None:
+        """Use this calibration from the next frame on."""
 
     def detect(self, frame: EgoFrame) -> Objects:
         """Return the objects of a frame, in the vehicle's frame at the frame's stamp."""

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mm_fusion.calibration import Calibration
 from mm_fusion.config import GeometricConfig
 from mm_fusion.detection import clusters, radar_boxes, radial, rectangles, shapes, vehicles
 from mm_fusion.detection.freespace import look
@@ -41,6 +42,9 @@ class GeometricDetector:
 
     def __init__(self, config: GeometricConfig) -> None:
         self._config = config
+
+    def calibrate(self, calibration: Calibration) -> None:
+        """Need no more than the points, which are in the vehicle's frame already."""
 
     def detect(self, frame: EgoFrame) -> Objects:
         """Return the objects of one frame; without LiDAR and radar there are none."""

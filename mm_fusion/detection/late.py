@@ -28,6 +28,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mm_fusion.calibration import Calibration
 from mm_fusion.config import FusionConfig, LateConfig
 from mm_fusion.detection.late_heads import Head, sensor_heads
 from mm_fusion.detection.late_matching import group
@@ -83,6 +84,11 @@ class LateFusionDetector:
     def features(self) -> tuple[str, ...]:
         """Names of the features of stacking."""
         return feature_names([head.name for head in self._heads])
+
+    def calibrate(self, calibration: Calibration) -> None:
+        """Pass it on to every detector."""
+        for head in self._heads:
+            head.detector.calibrate(calibration)
 
     def detect(self, frame: EgoFrame) -> Objects:
         """Return the fused objects of one frame; if no detector can see, there are none."""

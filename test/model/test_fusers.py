@@ -1,0 +1,111 @@
+# Copyright 2026 The mm_fusion authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Every fuser: an absent modality leaves no trace, whatever its map holds."""
+
+import pytest
+import torch
+
+from mm_fusion.errors import ConfigError
+from mm_fusion.model.fusers import FUSERS, build_fuser
+
+MODALITIES = ("camera", "lidar", "radar")
+CHANNELS = 8
+
+
+@pytest.fixture(params=FUSERS)
+def fuser(request):
+    torch.manual_seed(0)
+    return build_fuser(request.param, MODALITIES, CHANNELS).eval()
+
+
+def maps(frames=2, seed=1):
+    made = torch.randn(3, frames, CHANNELS, 6, 5, generator=torch.Generator().manual_seed(seed))
+    return dict(zip(MODALITIES, made, strict=True))
+
+
+def weights(*rows):
+    return torch.tensor(rows, dtype=torch.float32)
+
+
+def test_an_absent_modality_leaves_no_trace_whatever_it_holds(fuser):
+    weight = weights((1, 1, 0), (1, 1, 0))
+    given = maps()
+    without = fuser({k: v for k, v in given.items() if k != "radar"}, weight)
+    for other in (torch.full_like(given["radar"], torch.nan), 1e6 * given["radar"]):
+        assert torch.equal(fuser({**given, "radar": other}, weight), without)
+
+
+def test_no_gradient_reaches_an_absent_modality(fuser):
+    given = {name: made.requires_grad_() for name, made in maps().items()}
+    fuser.train()(given, weights((1, 0, 1), (1, 0, 1))).square().sum().backward()
+    assert given["lidar"].grad is None or not given["lidar"].grad.any()
+    assert given["camera"].grad.any()
+    assert given["radar"].grad.any()
+
+
+def test_frames_with_different_sensors_are_fused_as_if_alone(fuser):
+    given = maps()
+    weight = weights((1, 0, 1), (0, 1, 1))
+    both = fuser(given, weight)
+    for row in range(2):
+        alone = fuser({k: v[row : row + 1] for k, v in given.items()}, weight[row : row + 1])
+        torch.testing.assert_close(both[row : row + 1], alone, atol=1e-5, rtol=1e-5)
+
+
+def test_without_any_modality_the_map_is_zero(fuser):
+    fused = fuser(maps(), weights((0, 0, 0), (1, 1, 1)))
+    assert not fused[0].any()
+    assert fused[1].any()
+
+
+def test_the_order_of_the_maps_is_of_no_account(fuser):
+    given, weight = maps(), weights((1, 1, 1), (1, 1, 1))
+    assert torch.equal(fuser(given, weight), fuser(dict(reversed(given.items())), weight))
+
+
+def test_less_trust_changes_the_map_a_little_and_none_at_all_is_absence(fuser):
+    given = maps(1)
+    full = fuser(given, weights((1, 1, 1)))
+    step = (fuser(given, weights((1, 1, 0.99))) - full).abs().max()
+    leap = (fuser(given, weights((1, 1, 0.5))) - full).abs().max()
+    assert 0 < step < leap
+    nearly = fuser(given, weights((1, 1, 1e-6)))
+    torch.testing.assert_close(nearly, fuser(given, weights((1, 1, 0))), atol=1e-3, rtol=0)
+
+
+def test_a_step_of_training_has_finite_gradients(fuser):
+    fuser.train()(maps(), weights((1, 1, 1), (0, 1, 0))).sum().backward()
+    assert all(torch.isfinite(p.grad).all() for p in fuser.parameters())
+
+
+def test_embrace_draws_each_modality_as_often_as_it_counts():
+    fuser = build_fuser("embrace", MODALITIES, CHANNELS).train()
+    values = torch.arange(1.0, 4.0)
+    for layer in fuser.dock:
+        torch.nn.init.dirac_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+    made = values[None, :, None, None, None].expand(1, 3, CHANNELS, 60, 60)
+    torch.manual_seed(3)
+    drawn = fuser.fuse(made, weights((0.5, 0.25, 0.25)))
+    shares = torch.stack([(drawn == value).float().mean() for value in values])
+    # 28 800 draws: a standard deviation of 0.003
+    torch.testing.assert_close(shares, torch.tensor([0.5, 0.25, 0.25]), atol=0.015, rtol=0)
+    assert shares.sum() == 1
+    mean = fuser.eval().fuse(made, weights((0.5, 0.25, 0.25)))
+    torch.testing.assert_close(mean, torch.full_like(mean, 0.5 + 0.5 + 0.75))
+
+
+def test_an_unknown_fuser_is_named():
+    with pytest.raises(ConfigError, match="fuser 'mean' is not known; choose from concat, gated"):
+        build_fuser("mean", MODALITIES, CHANNELS)
