@@ -110,11 +110,19 @@ def _add_scoring(added: Verbs) -> None:
     evaluate.add_argument(
         "--distance", type=_positive, help="m between centres; 1, with --tracking 2"
     )
-    evaluate.add_argument("--range", type=_positive, default=30.0, help="m, farthest object scored")
+    evaluate.add_argument(
+        "--range", type=_positive, help="m, farthest object scored; 30, with --kitti all"
+    )
     evaluate.add_argument("--min-lidar-points", type=int, default=0, help="of a counted object")
     evaluate.add_argument("--frames-file", type=Path, help="names of the frames wanted, one a line")
     evaluate.add_argument(
         "--tracking", action="store_true", help="score tracks; a folder: KITTI tracking's files"
+    )
+    evaluate.add_argument(
+        "--kitti", action="store_true", help="KITTI's AP by overlap and level of occlusion"
+    )
+    evaluate.add_argument(
+        "--bootstrap", type=int, default=0, metavar="N", help="of --kitti: draws for intervals"
     )
     evaluate.add_argument("--iou", type=_positive, default=0.25, help="3D overlap of track files")
     evaluate.add_argument("--json", type=Path, help="write the figures here")

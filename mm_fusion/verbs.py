@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -33,6 +34,7 @@ from mm_fusion.config import FusionConfig
 from mm_fusion.config_tree import load_config
 from mm_fusion.errors import ConfigError, RecordingError
 
+NEAR_M = 30.0  # how far objects are scored unless told otherwise
 FOUND_M = 1.0  # between the centres of a detection and what it found
 NUSCENES_M = 2.0  # between a track and its object, as nuScenes' tracking task asks
 
@@ -99,6 +101,9 @@ def evaluate(args: argparse.Namespace) -> None:
     if args.tracking:
         (_evaluate_track_files if args.results.is_dir() else _evaluate_tracks)(args)
         return
+    if args.kitti:
+        _evaluate_kitti(args)
+        return
     from mm_fusion.evaluation.report import evaluate as score_results
     from mm_fusion.evaluation.report import plot_score, print_score
     from mm_fusion.evaluation.results import load_results
@@ -110,7 +115,7 @@ def evaluate(args: argparse.Namespace) -> None:
         results,
         truth,
         distance_m=args.distance or FOUND_M,
-        range_m=args.range,
+        range_m=args.range or NEAR_M,
         min_lidar_points=args.min_lidar_points,
         tokens=_tokens(args.frames_file),
     )
@@ -119,6 +124,22 @@ def evaluate(args: argparse.Namespace) -> None:
     if args.plot:
         plot_score(curves, args.plot)
         print(f"plot: {args.plot}")
+
+
+def _evaluate_kitti(args: argparse.Namespace) -> None:
+    from mm_fusion.evaluation.kitti_report import kitti_dict, kitti_scores, print_kitti
+    from mm_fusion.evaluation.results import load_results
+    from mm_fusion.recordings.open import open_recording
+
+    rows = kitti_scores(
+        load_results(args.results),
+        open_recording(args.truth, layout=args.layout),
+        range_m=args.range or math.inf,
+        resamples=args.bootstrap,
+        tokens=_tokens(args.frames_file),
+    )
+    print_kitti(rows, args.results.name)
+    _write_figures(args.json, kitti_dict(rows))
 
 
 def _evaluate_tracks(args: argparse.Namespace) -> None:
@@ -130,7 +151,7 @@ def _evaluate_tracks(args: argparse.Namespace) -> None:
     frames = paired(
         load_results(args.results),
         open_recording(args.truth, layout=args.layout),
-        range_m=args.range,
+        range_m=args.range or NEAR_M,
         min_lidar_points=args.min_lidar_points,
         tokens=_tokens(args.frames_file),
     )
