@@ -28,7 +28,7 @@ CAR = CLASSES.index("car")
 
 
 def frame(scores, overlap, counted=None, excused=None, level=None, label_m=None, found_m=None):
-    overlap = np.array(overlap, np.float64).reshape(-1, len(scores))
+    overlap = np.array(overlap, np.float64).reshape(len(overlap), len(scores))
     labels = len(overlap)
     return OverlapFrame(
         scores=np.array(scores, np.float64),
