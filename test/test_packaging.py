@@ -38,8 +38,10 @@ KEYS = {  # import -> rosdep key, where they differ
     "rerun": None,  # nor of rerun-sdk
     "rich": "python3-rich",
     "rosbags": "python3-rosbags-pip",
+    "safetensors": None,  # nor of safetensors
     "scipy": "python3-scipy",
     "shapely": "python3-shapely",
+    "torch": "python3-torch",
     "tqdm": "python3-tqdm",
     "yaml": "python3-yaml",
 }

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """The detector that has learnt: the fusion network, for whatever sensors a frame has.
 
 Axis letters: K objects, M modalities.

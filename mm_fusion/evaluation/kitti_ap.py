@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """KITTI's average precision, by the overlap of boxes on the ground or in space.
 
 Sources: Geiger, Lenz and Urtasun, "Are we ready for Autonomous Driving?", CVPR 2012, and the

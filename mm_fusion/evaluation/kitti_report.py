@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """KITTI's average precision of a run: the table, and plain figures for JSON."""
 
 from __future__ import annotations

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """Frames of detections and truth as a case of tracking: what is near on the ground overlaps.
 
 Similarity falls from 1 at the truth's centre to 0.5 at the distance that still counts as found, and

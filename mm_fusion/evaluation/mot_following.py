@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """Which track met which label, counted as nuScenes' tracking task counts.
 
 Source: the definitions of nuScenes' tracking challenge and its public evaluation. A label stays

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """The averages of nuScenes' tracking task over recall: AMOTA and AMOTP.
 
 Source: the definitions of nuScenes' tracking challenge and its public evaluation. Its customs: a

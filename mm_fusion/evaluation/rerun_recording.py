@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """A run of the pipeline as a Rerun recording: every frame, to be looked at from all sides."""
 
 from __future__ import annotations

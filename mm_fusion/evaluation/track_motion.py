@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """How soon tracks are there, and how well they know how fast an object moves.
 
 Axis letters: N counted labels of all frames; H those that a track met.

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """The bird's-eye grid: square cells of the ground, x forward first, then y to the left."""
 
 from __future__ import annotations

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """Convolutions over the bird's-eye map: residual stages, each half as fine, joined again.
 
 Source: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016 (blocks); Yan, Mao and

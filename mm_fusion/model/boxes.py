@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """Boxes of the head's channels, and how far two boxes overlap, for learning.
 
 Axis letters: P cells, C channels of the head.

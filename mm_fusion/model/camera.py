@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """Images to a bird's-eye map: image encoder and view transform.
 
 Axis letters: B frames, I images of all frames, C channels, X, Y cells, D depths, h, w features.

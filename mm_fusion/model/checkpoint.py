@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """Weights on disk: safetensors, with the network's settings and what it was trained on.
 
 The settings, the model card's figures and the licence are in the file's own header as JSON; nothing

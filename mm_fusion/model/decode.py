@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """The head's maps into objects: peaks of the heat, their boxes, the best of those that overlap.
 
 Sources: Yin, Zhou and Krahenbuhl, "Center-based 3D Object Detection and Tracking", CVPR 2021

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """Depth along a camera's axis: its bins, what the LiDAR says of it, and the loss between the two.
 
 Axis letters: I images, D depth bins, h and w rows and columns of the feature map, N points.

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """Run time's copy of a network: every normalisation that follows a convolution folded into it."""
 
 from __future__ import annotations

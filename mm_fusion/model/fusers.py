@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """Maps of several modalities into one: four ways, chosen by name.
 
 Sources: Kim et al., "Robust Deep Multi-modal Learning Based on Gated Information Fusion Network",

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """The image encoder: a backbone and a feature pyramid that makes one map of its levels.
 
 The pyramid is that of Lin et al. (CVPR 2017, arXiv:1612.03144).

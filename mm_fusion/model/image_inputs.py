@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """Images for the network: pinhole, of one size, with the intrinsics that belong to them.
 
 A camera's picture is undistorted to a pinhole of the same matrix, scaled with its aspect kept and

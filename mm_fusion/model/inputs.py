@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """What the network is given: the points and images of a batch, and which sensors there were.
 
 Axis letters: B frames, P points of all frames, F columns of a point, I images of all frames, H, W

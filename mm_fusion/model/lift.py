@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """Lifts image features by a depth distribution and splats them onto the bird's-eye-view grid.
 
 "Lift, Splat, Shoot" (Philion and Fidler, ECCV 2020, arXiv:2008.05711). The outer product of

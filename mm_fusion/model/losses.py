@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """What the network's answers cost.
 
 Sources: Law and Deng, "CornerNet", ECCV 2018, eq. (1) (heat); Lin et al., "Focal Loss for Dense

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """The fusion network: an encoder for each modality, a fuser, a backbone, a head.
 
 Whatever sensors a frame has take part; those it lacks leave no trace.

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """What the head says of every cell, and where in its channels.
 
 Axis letters: B frames, K classes, X cells forward, Y cells to the left, C channels of a box.

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """Points into the bird's-eye map: pillars of any number of points, without padding or a limit.
 
 Sources: Lang et al., "PointPillars", CVPR 2019 (features of a point, the maximum over a pillar);

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """Fetches image features for every cell of the bird's-eye-view grid, without a depth.
 
 A column of points stands on each cell; each point takes the feature it projects to, as Simple-BEV

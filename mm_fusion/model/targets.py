@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """What the head should say: heat around each centre, and the box in the cells near it.
 
 Source: Zhou, Wang and Krahenbuhl, "Objects as Points", 2019 (heat, its spread by the size of the

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """The live view: what a running fusion node says, and the clouds it heard, shown in Rerun.
 
 A cloud is placed by /tf_static and /tf, under the vehicle's pose at its own stamp.

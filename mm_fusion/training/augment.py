@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """Variations of a sample that leave it true: every sensor, the labels and the cameras together.
 
 Axis letters: N points, M returns, K objects, H rows, W columns.

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """Samples into what the network takes and what it should say of them.
 
 Axis letters: B frames, M modalities, N objects of all frames, I images of all frames.

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """Labelled frames in memory: what a training reads once and sees many times.
 
 Axis letters: H rows, W columns.

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """Where a training stands: all of it in two files, so that it goes on after any interruption.
 
 What is drawn at random is drawn from the seed and the number of the step, so that a training that

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """The training itself: steps until the end, from wherever it stands.
 
 Everything that is drawn depends on the seed and the number of the step alone.

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """What a newcomer sees first: the scene, the cameras, the curves and the remarks, at once."""
 
 from __future__ import annotations

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """Frames as a Rerun recording: the scene on its map, the cameras, curves and remarks.
 
 Axis letters: N LiDAR points, M radar returns, K objects.

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """Where a Rerun recording goes: a file, Rerun's own window, or a browser.
 
 Rerun is optional: `pip install "mm_fusion[rerun]"` brings it.

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """Lifting is checked against cells worked out by hand.
 
 The camera stands 1 m above ego's origin and looks along x. Its image has 64 x 32 px, a focal

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """A training: it learns, it is repeatable, and an interruption changes nothing."""
 
 from dataclasses import replace
