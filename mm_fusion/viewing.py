@@ -43,6 +43,10 @@ def view(args: argparse.Namespace, bar: Callable[[str, float], Any], say: Say) -
         raise ConfigError("--web and --clouds go with --live")
     elif args.rrd is not None:
         _recording(args, bar, say)
+    elif args.strip is not None:
+        _strip(args, bar, say)
+    elif args.camera is not None:
+        raise ConfigError("--camera goes with --strip")
     else:
         _frame(args, say)
 
@@ -52,6 +56,8 @@ def _frame(args: argparse.Namespace, say: Say) -> None:
     from mm_fusion.evaluation.results import load_results
     from mm_fusion.recordings.open import open_recording
 
+    if args.tracks and (args.results or args.source.suffix == ".json"):
+        raise ConfigError("--tracks draws what the pipeline tracks; results carry their own ids")
     if args.source.suffix == ".json":
         token = results_picture(load_results(args.source), args.png, args.frame)
     else:
@@ -61,6 +67,7 @@ def _frame(args: argparse.Namespace, say: Say) -> None:
             config=FusionConfig(),
             results=load_results(args.results) if args.results else None,
             token=args.frame,
+            tracks=args.tracks,
         )
     say(f"{args.png}: frame {token}")
 
@@ -79,6 +86,24 @@ def _recording(args: argparse.Namespace, bar: Callable[[str, float], Any], say: 
             progress=shown.update,
         )
     say(f"{args.rrd}: {count} frames, see them with `rerun {args.rrd}`")
+
+
+def _strip(args: argparse.Namespace, bar: Callable[[str, float], Any], say: Say) -> None:
+    from mm_fusion.evaluation.strips import strip
+    from mm_fusion.recordings.open import open_recording
+
+    recording = open_recording(args.source, layout=args.layout, frames=args.frames)
+    with bar("tracking", min(len(recording), args.frames or len(recording))) as shown:
+        told = strip(
+            recording,
+            args.png,
+            config=FusionConfig(),
+            moments=args.strip,
+            camera=args.camera,
+            frames=args.frames,
+            progress=shown.update,
+        )
+    say(f"{args.png}: {told}")
 
 
 def _live(args: argparse.Namespace, say: Say) -> None:

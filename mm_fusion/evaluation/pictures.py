@@ -16,7 +16,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,18 +30,20 @@ from mm_fusion.errors import RecordingError
 from mm_fusion.evaluation.labels import labelled_frames
 from mm_fusion.evaluation.results import Results, objects_of
 from mm_fusion.evaluation.runner import RunFrame, run
-from mm_fusion.geometry.rigid import invert
+from mm_fusion.geometry.rigid import invert, transform
 from mm_fusion.objects import FusionResult, Objects
 from mm_fusion.preprocess.image import decode
-from mm_fusion.records import UInt8
-from mm_fusion.view.bev import draw_bev
+from mm_fusion.records import Float64, UInt8
+from mm_fusion.view.bev import NO_TRAILS, draw_bev
 from mm_fusion.view.overlay import draw_camera
+from mm_fusion.view.trails import Trails
 
 if TYPE_CHECKING:
     from mm_fusion.recordings.bag import BagRecording
     from mm_fusion.recordings.recording import Recording
 
 OVERLAY_PX = 960
+CONFIDENT = 0.5  # existence of a track, below which it is not drawn
 WIDEST = 2  # of all the cameras' views, in heights of the picture
 
 
@@ -51,6 +53,7 @@ def draw_frame(
     *,
     objects: Objects,
     truth: Objects | None = None,
+    trails: Mapping[int, Float64] = NO_TRAILS,
     title: str = "",
 ) -> UInt8:
     """Draw one frame from above, with the cameras' views beside it, (H, W, 3) RGB."""
@@ -62,6 +65,7 @@ def draw_frame(
         radar_ray_ego=frame.radar_ray_ego,
         objects=objects,
         truth=truth,
+        trails=trails,
         title=title,
     )
     views = [
@@ -85,6 +89,7 @@ def picture(
     config: FusionConfig,
     results: Results | None = None,
     token: str | None = None,
+    tracks: bool = False,
 ) -> str:
     """Write a picture of one frame of a recording, and return the frame's name.
 
@@ -94,13 +99,19 @@ def picture(
         config: settings of the pipeline that runs up to that frame.
         results: draw the objects of these instead of the pipeline's.
         token: name of the frame; None: the one in the middle.
+        tracks: draw the pipeline's tracks that more likely exist than not, and their ways, instead
+            of its detections.
 
     Raises:
         RecordingError: there is no such frame, or none at all.
     """
-    run_frame = _find(source, config, token)
+    run_frame, trails = _find(source, config, token)
     labelled = next(iter(labelled_frames(source, [run_frame.token])), None)
     objects = run_frame.result.detections
+    if tracks:
+        objects = run_frame.result.tracks
+        objects = objects[objects.scores >= CONFIDENT]
+        trails = {ident: way for ident, way in trails.items() if ident in objects.ids}
     if results is not None:
         objects = objects_of(
             results.frames.get(run_frame.token, ()), invert(run_frame.result_from_ego)
@@ -110,6 +121,7 @@ def picture(
         run_frame.calibration,
         objects=objects,
         truth=labelled.truth.objects if labelled and labelled.truth else None,
+        trails=trails if tracks else NO_TRAILS,
         title=f"{source.layout} {run_frame.token}",
     )
     save_png(path, image)
@@ -151,19 +163,28 @@ def results_picture(results: Results, path: Path, token: str | None = None) -> s
     return token
 
 
-def _find(source: Recording | BagRecording, config: FusionConfig, token: str | None) -> RunFrame:
-    """Run the pipeline up to the frame wanted; what came before gives it pose and tracks."""
-    last = None
+def _find(
+    source: Recording | BagRecording, config: FusionConfig, token: str | None
+) -> tuple[RunFrame, Mapping[int, Float64]]:
+    """Run the pipeline up to the frame wanted; what came before gives it pose, tracks, trails."""
+    last, trails = None, Trails()
     for number, last in enumerate(run(source, config)):
+        frame, tracks = last.result.frame, last.result.tracks
+        trails.add(frame.stamp_ns, tracks.ids, transform(frame.map_from_ego, tracks.centers_ego))
         if last.token == token or (token is None and number >= len(source) // 2):
-            return last
+            return last, _seen_from(trails, frame.map_from_ego)
     if last is None:
         raise RecordingError(f"{source.layout}: no frame could be read")
     if token is not None:
         raise RecordingError(
             f"{source.layout}: no frame is named {token!r}; the last is {last.token}"
         )
-    return last
+    return last, _seen_from(trails, last.result.frame.map_from_ego)
+
+
+def _seen_from(trails: Trails, map_from_ego: Float64) -> dict[int, Float64]:
+    ego_from_map = invert(map_from_ego)
+    return {ident: transform(ego_from_map, way) for ident, way in trails.strips().items()}
 
 
 def save_png(path: Path, rgb: UInt8) -> None:

@@ -19,26 +19,31 @@ Axis letters: N LiDAR points, M radar returns, K objects.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mm_fusion.geometry.boxes import corners
-from mm_fusion.objects import Objects
+from mm_fusion.objects import UNTRACKED, Objects
 from mm_fusion.records import Bool, Float32, Float64, Int64, UInt8
 from mm_fusion.view.colors import (
     AWAY,
     CLASS_COLORS,
     CLOSING,
     RAMP_RGB,
+    SENSOR_COLORS,
     STANDING,
     TRUTH,
     Rgb,
     class_color,
+    id_color,
+    object_color,
 )
-from mm_fusion.view.labels import FONT, describe, draw_label
+from mm_fusion.view.labels import FONT, describe, draw_label, draw_pips
 
 BACKGROUND: Rgb = (17, 19, 24)
 RING: Rgb = (52, 57, 68)
@@ -46,6 +51,7 @@ TEXT: Rgb = (190, 195, 205)
 RING_STEP_M = 10.0
 LOW_M, HIGH_M = -0.3, 3.0  # heights of the ends of the colour ramp
 MOVING_MPS = 0.7  # radial speed from which a return gets an arrow
+NO_TRAILS: Mapping[int, Float64] = MappingProxyType({})
 ARROW_S = 1.0  # an arrow is as long as the way of this time
 
 
@@ -76,7 +82,7 @@ class TopView:
 WHOLE = TopView(range_m=50.0, size_px=900)
 
 
-def draw_bev(
+def draw_bev(  # noqa: PLR0913  # each is one layer of the picture
     *,
     points_ego: Float32 | Float64,
     radar_ego: Float32 | Float64,
@@ -84,6 +90,7 @@ def draw_bev(
     radar_ray_ego: Float32 | Float64,
     objects: Objects,
     truth: Objects | None = None,
+    trails: Mapping[int, Float64] = NO_TRAILS,
     view: TopView = WHOLE,
     title: str = "",
 ) -> UInt8:
@@ -94,8 +101,10 @@ def draw_bev(
         radar_ego: (M, 3) m radar returns.
         radial_speed_mps: (M,) over ground along the ray, positive away; arrows of a second.
         radar_ray_ego: (M, 3) unit vectors from the radar to each return.
-        objects: boxes with heading, velocity (a second's way) and name.
+        objects: boxes with heading, velocity (a second's way) and name, and a square for each kind
+            of sensor that saw it; tracks in colours of their own, detections in their class's.
         truth: boxes drawn as thin white lines.
+        trails: (P, 3) m in ego, the way of each track by its id.
         view: how far the picture reaches, and its size.
         title: a line at the top.
 
@@ -108,6 +117,7 @@ def draw_bev(
     _draw_radar(canvas, view, radar_ego, radial_speed_mps, radar_ray_ego)
     if truth is not None:
         _draw_outlines(canvas, view, truth)
+    _draw_trails(canvas, view, trails)
     _draw_objects(canvas, view, objects)
     _draw_ego(canvas, view)
     _draw_legend(canvas, objects, title)
@@ -161,11 +171,17 @@ def _draw_outlines(canvas: UInt8, view: TopView, truth: Objects) -> None:
         cv2.polylines(canvas, [outline], True, TRUTH, 1, cv2.LINE_AA)
 
 
+def _draw_trails(canvas: UInt8, view: TopView, trails: Mapping[int, Float64]) -> None:
+    for ident, way in trails.items():
+        line = np.round(view.pixels(way)).astype(np.int32)
+        cv2.polylines(canvas, [line], False, id_color(ident), 1, cv2.LINE_AA)
+
+
 def _draw_objects(canvas: UInt8, view: TopView, objects: Objects) -> None:
     _, shown = view.nearest(objects.centers_ego)
     outlines = _outlines(view, objects)
     for row in np.flatnonzero(shown):
-        color = class_color(int(objects.labels[row]))
+        color = object_color(objects, int(row))
         cv2.polylines(canvas, [outlines[row]], True, color, 2, cv2.LINE_AA)
         yaw, center = objects.yaws_rad[row], objects.centers_ego[row, :2]
         nose = center + objects.sizes_m[row, 0] / 2 * np.array([np.cos(yaw), np.sin(yaw)])
@@ -177,6 +193,7 @@ def _draw_objects(canvas: UInt8, view: TopView, objects: Objects) -> None:
             cv2.arrowedLine(canvas, at, tip, color, 2, cv2.LINE_AA, tipLength=0.15)
         tag = (int(outlines[row][:, 0].max()) + 4, int(outlines[row][:, 1].min()))
         draw_label(canvas, describe(objects, int(row)), tag, color, 0.35)
+        draw_pips(canvas, objects, int(row), (tag[0], tag[1] + 2))
 
 
 def _outlines(view: TopView, objects: Objects) -> list[NDArray[np.int32]]:
@@ -193,8 +210,10 @@ def _draw_ego(canvas: UInt8, view: TopView) -> None:
 
 
 def _draw_legend(canvas: UInt8, objects: Objects, title: str) -> None:
-    seen = {class_color(int(label)) for label in objects.labels}
+    detections = objects[objects.ids == UNTRACKED]
+    seen = {class_color(int(label)) for label in detections.labels}
     entries = [(name, color) for name, color in CLASS_COLORS.items() if color in seen]
+    entries += [(f"seen by {kind}", color) for kind, color in SENSOR_COLORS.items()]
     entries += [("truth", TRUTH), ("radar: closing", CLOSING), ("radar: away", AWAY)]
     entries += [("radar: standing", STANDING)]
     bottom = canvas.shape[0] - 12

@@ -12,14 +12,14 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Colours (RGB) of classes, depth and height, the same in every picture."""
+"""Colours (RGB) of classes, tracks, sensors, depth and height, the same in every picture."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-from mm_fusion.objects import CLASSES
+from mm_fusion.objects import CLASSES, UNTRACKED, Objects
 from mm_fusion.records import Float64, UInt8
 
 Rgb = tuple[int, int, int]
@@ -38,6 +38,12 @@ TRUTH: Rgb = (255, 255, 255)
 AWAY: Rgb = (96, 160, 255)
 CLOSING: Rgb = (255, 86, 86)
 STANDING: Rgb = (214, 190, 120)
+SENSOR_COLORS: dict[str, Rgb] = {
+    "lidar": (120, 230, 200),
+    "radar": (255, 214, 92),
+    "camera": (224, 150, 255),
+}
+GOLDEN_ANGLE = 137.508  # degrees: neighbours on the wheel are never alike
 
 _RAMP_BGR = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_TURBO)
 RAMP_RGB: UInt8 = np.asarray(_RAMP_BGR, np.uint8)[:, 0, ::-1]  # (256, 3)
@@ -47,6 +53,20 @@ def class_color(label: int) -> Rgb:
     """Return the colour of a class by its index; an index that means nothing is grey."""
     name = CLASSES[label] if 0 <= label < len(CLASSES) else "unknown"
     return CLASS_COLORS[name]
+
+
+def id_color(ident: int) -> Rgb:
+    """Return the colour that a track keeps for life; ids that follow each other differ much."""
+    hue = (ident * GOLDEN_ANGLE) % 360 / 2  # cv2 counts hues to 180
+    pixel = np.array([[[hue, 150, 255]]], np.uint8)
+    red, green, blue = cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0].tolist()
+    return red, green, blue
+
+
+def object_color(objects: Objects, row: int) -> Rgb:
+    """Return the colour of a track, or of a detection's class."""
+    ident = int(objects.ids[row])
+    return class_color(int(objects.labels[row])) if ident == UNTRACKED else id_color(ident)
 
 
 def ramp(values: Float64, low: float, high: float) -> UInt8:

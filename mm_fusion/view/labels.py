@@ -19,12 +19,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mm_fusion.objects import CLASSES, UNTRACKED, Objects
+from mm_fusion.objects import CLASSES, SEEN_BY, UNTRACKED, Objects
 from mm_fusion.records import UInt8
-from mm_fusion.view.colors import Rgb
+from mm_fusion.view.colors import SENSOR_COLORS, Rgb
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 INK: Rgb = (16, 18, 22)
+PIP_PX = 6
 
 
 def draw_label(
@@ -41,6 +42,18 @@ def draw_label(
         canvas, (left, bottom - height - below - 2), (left + width + 4, bottom), color, cv2.FILLED
     )
     cv2.putText(canvas, text, (left + 2, bottom - below), FONT, scale, INK, 1, cv2.LINE_AA)
+
+
+def draw_pips(canvas: UInt8, objects: Objects, row: int, at_px: tuple[int, int]) -> None:
+    """Draw a small square for each kind of sensor that saw an object, rightwards from `at_px`.
+
+    Draws into `canvas` (H, W, 3) u1, which the callers own.
+    """
+    kinds = [k for k, bit in SEEN_BY.items() if objects.evidence[row] & bit]
+    for place, kind in enumerate(kinds):
+        left, top = at_px[0] + (PIP_PX + 2) * place, at_px[1]
+        corner = (left + PIP_PX - 1, top + PIP_PX - 1)
+        cv2.rectangle(canvas, (left, top), corner, SENSOR_COLORS[kind], cv2.FILLED)
 
 
 def describe(objects: Objects, row: int) -> str:

@@ -30,7 +30,7 @@ from mm_fusion.geometry.pinhole import project
 from mm_fusion.geometry.rigid import invert, transform
 from mm_fusion.objects import Objects
 from mm_fusion.records import EgoFrame, Float32, Float64, Int64, UInt8
-from mm_fusion.view.colors import STANDING, Rgb, class_color, ramp
+from mm_fusion.view.colors import STANDING, Rgb, object_color, ramp
 from mm_fusion.view.labels import describe, draw_label
 
 NEAR_M = 0.2  # box edges end here, in front of the camera
@@ -89,7 +89,8 @@ def draw_overlay(
     Args:
         rgb: (H, W, 3) as the camera sees it; its size may differ from the camera's.
         camera: where it is and how its lens bends lines.
-        objects: boxes in the colours of their classes, with class, id, score and speed.
+        objects: boxes, tracks in colours of their own, detections in their class's, with class,
+            id, score and speed.
         points_ego: (N, 3) m LiDAR points, coloured by depth.
         radar_ego: (M, 3) m radar returns, drawn as circles.
         width_px: width of the picture; None keeps the image's.
@@ -159,7 +160,7 @@ def _draw_objects(
     for row in np.argsort(-ranges):  # near boxes last, on top
         if len(edges[row]) == 0 or not _reaches(edges[row], canvas):
             continue
-        color = class_color(int(objects.labels[row]))
+        color = object_color(objects, int(row))
         _draw_lines(canvas, edges[row], color, 2)
         left, top = edges[row].reshape(-1, 2).min(axis=0)
         at_px = (int(max(left, 0)), int(max(top, 0)) - 3)

@@ -14,19 +14,31 @@
 
 """The view from above: hand-computed pixels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from mm_fusion.objects import CLASSES, Objects
-from mm_fusion.view.bev import BACKGROUND, HIGH_M, LOW_M, TEXT, TopView, draw_bev
-from mm_fusion.view.colors import AWAY, CLOSING, RAMP_RGB, STANDING, TRUTH, class_color
+from mm_fusion.objects import CLASSES, SEEN_BY, Objects
+from mm_fusion.view.bev import BACKGROUND, HIGH_M, LOW_M, NO_TRAILS, TEXT, TopView, draw_bev
+from mm_fusion.view.colors import (
+    AWAY,
+    CLOSING,
+    RAMP_RGB,
+    SENSOR_COLORS,
+    STANDING,
+    TRUTH,
+    class_color,
+    id_color,
+)
+from mm_fusion.view.labels import PIP_PX
 
 VIEW = TopView(range_m=50.0, size_px=400)  # 4 px to the metre, the middle at 199.5
 CAR = class_color(CLASSES.index("car"))
 
 
-def drawn(points=(), radar=(), speeds=(), objects=None, truth=None, title=""):
+def drawn(points=(), radar=(), speeds=(), objects=None, truth=None, title="", trails=NO_TRAILS):
     radar = np.array(radar, np.float64).reshape(-1, 3)
     rays = radar / np.maximum(np.linalg.norm(radar, axis=1, keepdims=True), 1e-6)
     return draw_bev(
@@ -36,6 +48,7 @@ def drawn(points=(), radar=(), speeds=(), objects=None, truth=None, title=""):
         radar_ray_ego=rays,
         objects=Objects.none() if objects is None else objects,
         truth=truth,
+        trails=trails,
         view=VIEW,
         title=title,
     )
@@ -176,3 +189,21 @@ def test_the_title_is_written_at_the_top():
 def test_the_picture_has_the_size_asked_for():
     assert drawn().shape == (400, 400, 3)
     assert drawn().dtype == np.uint8
+
+
+def test_the_way_of_a_track_is_drawn_in_its_colour():
+    picture = drawn(trails={3: np.array([[0.0, 10, 0], [20, 10, 0]])})
+    ((u, v),) = VIEW.pixels(np.array([[10.0, 10.0]])).round().astype(int)
+    assert alike(picture[v, u - 1 : u + 2], id_color(3))
+    assert not alike(drawn()[v, u - 1 : u + 2], id_color(3))
+
+
+@pytest.mark.parametrize("kinds", [(), ("lidar",), ("lidar", "radar"), ("camera",)])
+def test_a_square_for_each_kind_of_sensor_that_saw_an_object(kinds):
+    bits = np.array([sum(SEEN_BY[kind] for kind in kinds)], np.uint8)
+    picture = drawn(objects=replace(car(10, 0), evidence=bits))
+    ahead = picture[: VIEW.size_px // 2]  # the legend is behind
+    squares = {
+        kind: int((ahead == color).all(axis=2).sum()) for kind, color in SENSOR_COLORS.items()
+    }
+    assert squares == {kind: PIP_PX**2 if kind in kinds else 0 for kind in SENSOR_COLORS}

@@ -17,8 +17,15 @@
 import numpy as np
 import pytest
 
-from mm_fusion.objects import CLASSES
-from mm_fusion.view.colors import CLASS_COLORS, RAMP_RGB, class_color, ramp
+from mm_fusion.objects import CLASSES, UNTRACKED, Objects
+from mm_fusion.view.colors import (
+    CLASS_COLORS,
+    RAMP_RGB,
+    class_color,
+    id_color,
+    object_color,
+    ramp,
+)
 
 
 def test_every_class_has_a_colour_of_its_own():
@@ -50,3 +57,17 @@ def test_beyond_the_ends_the_colour_stays():
 def test_a_ramp_may_run_backwards():
     values = np.array([2.0, 5.0, 8.0])
     assert (ramp(values, 10.0, 0.0) == ramp(10 - values, 0.0, 10.0)).all()
+
+
+def test_ids_that_follow_each_other_have_colours_far_apart_and_for_ever():
+    colors = np.array([id_color(k) for k in range(40)], float)
+    assert np.abs(np.diff(colors, axis=0)).sum(axis=1).min() > 60
+    assert id_color(7) == id_color(7)
+
+
+def test_a_track_has_its_own_colour_and_a_detection_its_classs():
+    objects = Objects.of_boxes(
+        np.zeros((2, 7)), ids=np.array([5, UNTRACKED]), labels=np.array([0, 0])
+    )
+    assert object_color(objects, 0) == id_color(5)
+    assert object_color(objects, 1) == CLASS_COLORS["car"]
