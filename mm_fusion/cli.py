@@ -128,6 +128,17 @@ def _add_scoring(added: Verbs) -> None:
     evaluate.add_argument("--json", type=Path, help="write the figures here")
     evaluate.add_argument("--plot", type=Path, help="draw precision over recall here (PNG)")
 
+    report = _verb(added, verbs.report, "a page of HTML about results: figures, plots, pictures")
+    report.add_argument("results", type=Path, metavar="RESULTS.json")
+    report.add_argument("--truth", type=Path, required=True, metavar="SOURCE")
+    report.add_argument("--out", type=Path, default=Path("report.html"), metavar="FILE.html")
+    report.add_argument("--from", dest="layout", choices=LAYOUTS, help="layout of the source")
+    report.add_argument("--distance", type=_positive, help="m between centres; 1")
+    report.add_argument("--range", type=_positive, help="m, farthest object scored; 30")
+    report.add_argument("--min-lidar-points", type=int, default=0, help="of a counted object")
+    report.add_argument("--worst", type=int, default=10, metavar="N", help="frames shown")
+    report.add_argument("--frames-file", type=Path, help="names of the frames wanted, one a line")
+
 
 def _add_tools(added: Verbs) -> None:
     track = _verb(added, verbs.track, "detection files into track files, without a recording")

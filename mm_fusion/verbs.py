@@ -174,6 +174,31 @@ def _write_figures(path: Path | None, figures: object) -> None:
         print(f"figures: {path}")
 
 
+def report(args: argparse.Namespace) -> None:
+    """Write a page of HTML about results."""
+    from mm_fusion.evaluation.html_report import ReportConfig, write_report
+    from mm_fusion.evaluation.results import load_results
+    from mm_fusion.recordings.open import open_recording
+
+    source = open_recording(args.truth, layout=args.layout)
+    with _bar("drawing", len(source)) as bar:
+        told = write_report(
+            load_results(args.results),
+            source,
+            args.out,
+            ReportConfig(
+                distance_m=args.distance or FOUND_M,
+                range_m=args.range or NEAR_M,
+                min_lidar_points=args.min_lidar_points,
+                worst=args.worst,
+            ),
+            title=args.results.name,
+            tokens=_tokens(args.frames_file),
+            progress=bar.update,
+        )
+    print(f"{args.out}: {told}")
+
+
 def track(args: argparse.Namespace) -> None:
     """Track the detections of files."""
     from mm_fusion.evaluation.track_files import track_sequence
