@@ -24,6 +24,7 @@ from mm_fusion.config import FusionConfig
 from mm_fusion.detection.detector import Detector
 from mm_fusion.detection.geometric import GeometricDetector
 from mm_fusion.detection.late import late_fusion
+from mm_fusion.localization.dead_reckoning import DeadReckoning
 from mm_fusion.localization.localizer import Localizer
 from mm_fusion.objects import FusionResult
 from mm_fusion.preprocess.align import align
@@ -59,6 +60,7 @@ class FusionPipeline:
         self.detector = detector
         self.tracker = tracker
         self._sensors = {sensor.name: sensor for sensor in config.sensors}
+        self._odometry = DeadReckoning()
         self._calibration = Calibration()
         self._stage = stage
 
@@ -76,6 +78,7 @@ class FusionPipeline:
         """Run one frame through every stage, in order."""
         with self._stage("localize"):
             pose = self.localizer.pose_at(frame.stamp_ns)
+            odom_from_ego = self._odometry.advance(pose)
         with self._stage("align"):
             ego = align(
                 frame,
@@ -89,10 +92,10 @@ class FusionPipeline:
         with self._stage("track"):
             tracks = self.tracker.update(
                 detections,
-                ego.map_from_ego,
+                odom_from_ego,
                 frame.stamp_ns,
                 visibility=self._visibility(ego),
-                returns=Returns.of(ego, ego.map_from_ego),
+                returns=Returns.of(ego, odom_from_ego),
             )
         return FusionResult(
             stamp_ns=frame.stamp_ns,
@@ -115,6 +118,7 @@ class FusionPipeline:
     def reset(self) -> None:
         """Forget pose and tracks; the calibration stays."""
         self.localizer.reset()
+        self._odometry.reset()
         self.tracker.reset()
 
     def _visibility(self, ego: EgoFrame) -> Visibility:

@@ -224,6 +224,33 @@ def test_a_parked_car_seen_from_a_moving_vehicle_has_no_velocity():
     assert len(parked) == 1
 
 
+def test_a_fix_that_moves_the_map_moves_no_track():
+    gps = SensorConfig(name="gps", kind="gps", topic="fix")
+    config = FusionConfig(sensors=(*SENSORS, gps), tracker=TrackerConfig(confirm_hits=1))
+    pipeline = build_pipeline(config)
+    pipeline.calibrate(CALIBRATION)
+    poses, ids = [], set()
+    for k in range(16):
+        pipeline.observe("twist", twist(k, 5.0))
+        if k == 8:  # the first fix: from here on the map begins where the vehicle is now
+            fix = GpsFix(
+                stamp_ns=FIRST_NS + k * STEP_NS,
+                latitude_rad=0.85,
+                longitude_rad=0.15,
+                altitude_m=100.0,
+                covariance_enu=0.01 * np.eye(3),
+            )
+            pipeline.observe("gps", fix)
+        result = pipeline.process(frame(k, points=street(20.0 - 0.5 * k)))
+        poses.append(result.frame.map_from_ego)
+        ids |= set(result.tracks.ids.tolist())
+        speeds = np.linalg.norm(result.tracks.velocities_ego, axis=1)
+        assert k < 3 or speeds.max() < 0.6
+    jump = np.linalg.norm(poses[8][:2, 3] - poses[7][:2, 3])
+    assert jump > 2  # 4 m were driven, and forgotten
+    assert len(ids) == 1
+
+
 def test_a_reset_ends_tracks_and_keeps_the_calibration():
     pipeline = built(tracker=TrackerConfig(confirm_hits=2))
     before = [pipeline.process(frame(k)) for k in range(3)][-1].tracks

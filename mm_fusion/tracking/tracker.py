@@ -86,7 +86,7 @@ class Tracker:
 
         Args:
             objects: detections in the ego frame at `stamp_ns`.
-            map_from_ego: (4, 4) pose of the vehicle at `stamp_ns`.
+            map_from_ego: (4, 4) pose of the vehicle at `stamp_ns`, in a frame that never jumps.
             stamp_ns: stamp of the frame.
             visibility: what could be seen; None: everything.
             returns: radar returns; they measure velocities, which those of detections that a
