@@ -153,7 +153,11 @@ class FusionResult:
     detections: Objects
     tracks: Objects
     missing: Mapping[str, str]
+    odom_from_ego: Float64  # (4, 4) drifts, but never jumps as `frame.map_from_ego` may
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_shapes(pose_covariance=(self.pose_covariance, (6, 6)))
+        check_shapes(
+            pose_covariance=(self.pose_covariance, (6, 6)),
+            odom_from_ego=(self.odom_from_ego, (4, 4)),
+        )

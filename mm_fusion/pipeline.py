@@ -105,6 +105,7 @@ class FusionPipeline:
             detections=detections,
             tracks=tracks,
             missing=ego.missing,
+            odom_from_ego=odom_from_ego,
             notes=(*pose.notes, *ego.notes, *self._blind(ego)),
         )
 

@@ -169,22 +169,22 @@ def _find(
     """Run the pipeline up to the frame wanted; what came before gives it pose, tracks, trails."""
     last, trails = None, Trails()
     for number, last in enumerate(run(source, config)):
-        frame, tracks = last.result.frame, last.result.tracks
-        trails.add(frame.stamp_ns, tracks.ids, transform(frame.map_from_ego, tracks.centers_ego))
+        result, tracks = last.result, last.result.tracks
+        trails.add(result.stamp_ns, tracks.ids, transform(result.odom_from_ego, tracks.centers_ego))
         if last.token == token or (token is None and number >= len(source) // 2):
-            return last, _seen_from(trails, frame.map_from_ego)
+            return last, _seen_from(trails, result.odom_from_ego)
     if last is None:
         raise RecordingError(f"{source.layout}: no frame could be read")
     if token is not None:
         raise RecordingError(
             f"{source.layout}: no frame is named {token!r}; the last is {last.token}"
         )
-    return last, _seen_from(trails, last.result.frame.map_from_ego)
+    return last, _seen_from(trails, last.result.odom_from_ego)
 
 
-def _seen_from(trails: Trails, map_from_ego: Float64) -> dict[int, Float64]:
-    ego_from_map = invert(map_from_ego)
-    return {ident: transform(ego_from_map, way) for ident, way in trails.strips().items()}
+def _seen_from(trails: Trails, odom_from_ego: Float64) -> dict[int, Float64]:
+    ego_from_odom = invert(odom_from_ego)
+    return {ident: transform(ego_from_odom, way) for ident, way in trails.strips().items()}
 
 
 def save_png(path: Path, rgb: UInt8) -> None:

@@ -25,7 +25,7 @@ from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from mm_fusion.geometry.rigid import transform
+from mm_fusion.geometry.rigid import invert, transform
 from mm_fusion.objects import CLASSES, FusionResult, Objects
 from mm_fusion.records import Float64
 from mm_fusion.ros.object_messages import box_poses, box_sizes, header_of
@@ -54,13 +54,14 @@ class ObjectMarkers:
     def message(self, result: FusionResult, base_frame: str, map_frame: str) -> MarkerArray:
         """Return the markers of one frame; trails are in the map, all else in the vehicle."""
         header = header_of(result.stamp_ns, base_frame)
-        tracks, map_from_ego = result.tracks, result.frame.map_from_ego
-        self._trails.add(result.stamp_ns, tracks.ids, transform(map_from_ego, tracks.centers_ego))
+        tracks, odom_from_ego = result.tracks, result.odom_from_ego
+        self._trails.add(result.stamp_ns, tracks.ids, transform(odom_from_ego, tracks.centers_ego))
+        map_from_odom = result.frame.map_from_ego @ invert(odom_from_ego)
         markers = [
             *_track_markers(tracks, header),
             *_spread_markers(tracks, header),
             *_detection_markers(result.detections, header),
-            *self._trail_markers(tracks, header_of(result.stamp_ns, map_frame)),
+            *self._trail_markers(tracks, map_from_odom, header_of(result.stamp_ns, map_frame)),
         ]
         now = {(marker.ns, marker.id) for marker in markers}
         gone = sorted(self._shown - now)
@@ -68,12 +69,14 @@ class ObjectMarkers:
         removed = [Marker(header=header, ns=n, id=i, action=Marker.DELETE) for n, i in gone]
         return MarkerArray(markers=removed + markers)
 
-    def _trail_markers(self, tracks: Objects, header: Header) -> Iterator[Marker]:
+    def _trail_markers(
+        self, tracks: Objects, map_from_odom: Float64, header: Header
+    ) -> Iterator[Marker]:
         """Yield a line for each track that has moved in the last three seconds."""
         color = ColorRGBA(r=1.0, g=0.85, b=0.2, a=0.8)
         strips = self._trails.strips()
         for ident in sorted(strips.keys() & set(tracks.ids.tolist())):
-            way = strips[ident]
+            way = transform(map_from_odom, strips[ident])
             if np.ptp(way[:, :2], axis=0).max() < MOVED_M:
                 continue
             marker = _marker(header, TRAILS, ident & WHOLE, Marker.LINE_STRIP, color)

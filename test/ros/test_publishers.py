@@ -53,7 +53,7 @@ def objects(**columns):
     return Objects.of_boxes(boxes, **(given | columns))
 
 
-def result(stamp_ns, detections, tracks, map_from_ego):
+def result(stamp_ns, detections, tracks, map_from_ego, odom_from_ego=None):
     nothing = np.zeros((0, 3), np.float32)
     frame = EgoFrame(
         stamp_ns=stamp_ns,
@@ -78,14 +78,15 @@ def result(stamp_ns, detections, tracks, map_from_ego):
         pose_covariance=np.eye(6),
         detections=detections,
         tracks=tracks,
+        odom_from_ego=map_from_ego if odom_from_ego is None else odom_from_ego,
         missing={},
     )
 
 
-def shown(markers, detections, tracks, *, stamp_s=1_700_000_000.0, map_from_ego=None):
+def shown(markers, detections, tracks, *, stamp_s=1_700_000_000.0, map_from_ego=None, odom=None):
     """What is published of one frame."""
     pose = np.eye(4) if map_from_ego is None else map_from_ego
-    frame = result(round(stamp_s * 1e9), detections, tracks, pose)
+    frame = result(round(stamp_s * 1e9), detections, tracks, pose, odom)
     return markers.message(frame, "base_link", "map").markers
 
 
@@ -233,6 +234,20 @@ def test_a_trail_is_where_a_track_was_in_the_map_for_three_seconds():
     assert {p.y for p in trail.points} == {2.0}
     after = shown(markers, Objects.none(), Objects.none(), stamp_s=5.0)
     assert ("trails", 7) in {(m.ns, m.id) for m in after if m.action == Marker.DELETE}
+
+
+def test_a_map_that_jumps_takes_trails_along_and_does_not_bend_them():
+    markers, car = ObjectMarkers(), objects()[:1]
+    for k in range(10):
+        driven = compose(np.eye(3), np.array([float(k), 0, 0]))
+        jumped = compose(np.eye(3), np.array([k, 50.0 if k > 5 else 0.0, 0]))
+        stamp_s = 1_700_000_000 + 0.1 * k
+        made = shown(
+            markers, Objects.none(), car, stamp_s=stamp_s, map_from_ego=jumped, odom=driven
+        )
+    (trail,) = (m for m in made if m.ns == "trails")
+    assert [p.x for p in trail.points] == pytest.approx(np.arange(10, 20))
+    assert {p.y for p in trail.points} == {52.0}
 
 
 def test_what_stands_has_no_trail():

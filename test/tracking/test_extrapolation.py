@@ -58,6 +58,7 @@ def result(stamp_ms, *, velocity=STANDING, ego_mps=10.0, ego_radps=0.0, count=1)
         pose_covariance=np.zeros((6, 6)),
         detections=Objects.none(),
         tracks=tracks,
+        odom_from_ego=np.eye(4),
         missing={},
     )
 

@@ -88,6 +88,7 @@ def result(stamp_ns, map_from_ego, tracks, missing=None):
         pose_covariance=np.eye(6),
         detections=Objects.of_boxes([[9, 9, 0, 1, 1, 1, 0], [8, 8, 0, 1, 1, 1, 0]]),
         tracks=tracks,
+        odom_from_ego=map_from_ego,
         missing=missing or {},
     )
 
