@@ -20,7 +20,6 @@ Exit codes: 0 done, 1 could not (one sentence on stderr), 2 wrong usage.
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import sys
 import warnings
@@ -28,10 +27,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mm_fusion import verbs
+from mm_fusion import scoring_verbs, verbs
 from mm_fusion.errors import FusionError
-
-LAYOUTS = ("kitti_raw", "kitti_object", "astyx", "astyx_demo", "nuscenes", "rosbag2")
+from mm_fusion.options import LAYOUTS, add_detector_options, add_source_options, positive
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,17 +70,17 @@ Verbs = Any  # argparse keeps the type of subparsers to itself
 def _add_playing(added: Verbs) -> None:
     demo = _verb(added, verbs.demo, "a synthetic drive through the real nodes, scored and drawn")
     demo.add_argument("--out", type=Path, default=Path("demo"), help="folder of what it makes")
-    demo.add_argument("--seconds", type=_positive, default=10.0, help="length of the drive")
+    demo.add_argument("--seconds", type=positive, default=10.0, help="length of the drive")
 
     convert = _verb(added, verbs.convert, "a data set into a rosbag2")
     convert.add_argument("source", type=Path, metavar="SOURCE")
     convert.add_argument("bag", type=Path, metavar="BAG")
-    _add_source_options(convert)
+    add_source_options(convert)
     convert.add_argument("--storage", choices=("mcap", "sqlite3"), default="mcap")
 
     play = _verb(added, verbs.play, "publish a rosbag2 on its topics, with /clock")
     play.add_argument("bag", type=Path, metavar="BAG")
-    play.add_argument("--rate", type=_positive, default=1.0, help="times the recorded pace")
+    play.add_argument("--rate", type=positive, default=1.0, help="times the recorded pace")
     play.add_argument("--loop", action="store_true", help="start again at the end")
     play.add_argument("--topics", nargs="+", default=None, help="only these")
     play.add_argument(
@@ -94,24 +92,20 @@ def _add_scoring(added: Verbs) -> None:
     run = _verb(added, verbs.run, "the pipeline off line over a bag or a data set, no ROS")
     run.add_argument("source", type=Path, metavar="SOURCE")
     run.add_argument("--out", type=Path, required=True, metavar="RESULTS.json")
-    _add_source_options(run)
+    add_source_options(run)
     run.add_argument("--without", default="", help="kinds left out: lidar,camera,radar,gps")
-    run.add_argument("--detector", help="geometric, learned, late; default: the settings'")
-    run.add_argument("--checkpoint", type=Path, help="weights of the learned detector")
-    run.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where they run")
+    add_detector_options(run)
     run.add_argument("--tracks", action="store_true", help="write tracks, not detections")
-    run.add_argument("--config", type=Path, help="parameter file, as the node takes it")
-    run.add_argument("--frames-file", type=Path, help="names of the frames wanted, one a line")
 
-    evaluate = _verb(added, verbs.evaluate, "score results against the labels of a source")
+    evaluate = _verb(added, scoring_verbs.evaluate, "score results against the labels of a source")
     evaluate.add_argument("results", type=Path, metavar="RESULTS.json|TRACKS_DIR")
     evaluate.add_argument("--truth", type=Path, required=True, metavar="SOURCE")
     evaluate.add_argument("--from", dest="layout", choices=LAYOUTS, help="layout of the source")
     evaluate.add_argument(
-        "--distance", type=_positive, help="m between centres; 1, with --tracking 2"
+        "--distance", type=positive, help="m between centres; 1, with --tracking 2"
     )
     evaluate.add_argument(
-        "--range", type=_positive, help="m, farthest object scored; 30, with --kitti all"
+        "--range", type=positive, help="m, farthest object scored; 30, with --kitti all"
     )
     evaluate.add_argument("--min-lidar-points", type=int, default=0, help="of a counted object")
     evaluate.add_argument("--frames-file", type=Path, help="names of the frames wanted, one a line")
@@ -124,17 +118,30 @@ def _add_scoring(added: Verbs) -> None:
     evaluate.add_argument(
         "--bootstrap", type=int, default=0, metavar="N", help="of --kitti: draws for intervals"
     )
-    evaluate.add_argument("--iou", type=_positive, default=0.25, help="3D overlap of track files")
+    evaluate.add_argument("--iou", type=positive, default=0.25, help="3D overlap of track files")
     evaluate.add_argument("--json", type=Path, help="write the figures here")
     evaluate.add_argument("--plot", type=Path, help="draw precision over recall here (PNG)")
 
-    report = _verb(added, verbs.report, "a page of HTML about results: figures, plots, pictures")
+    ablate = _verb(
+        added, scoring_verbs.ablate, "what each sensor is worth, and what a faulty one costs"
+    )
+    ablate.add_argument("source", type=Path, metavar="SOURCE")
+    add_source_options(ablate)
+    add_detector_options(ablate)
+    ablate.add_argument("--class", dest="label", default="car", help="the class that is scored")
+    ablate.add_argument("--bootstrap", type=int, default=0, metavar="N", help="draws for intervals")
+    ablate.add_argument("--json", type=Path, help="write the figures here")
+    ablate.add_argument("--plot", type=Path, help="draw both tables here (PNG)")
+
+    report = _verb(
+        added, scoring_verbs.report, "a page of HTML about results: figures, plots, pictures"
+    )
     report.add_argument("results", type=Path, metavar="RESULTS.json")
     report.add_argument("--truth", type=Path, required=True, metavar="SOURCE")
     report.add_argument("--out", type=Path, default=Path("report.html"), metavar="FILE.html")
     report.add_argument("--from", dest="layout", choices=LAYOUTS, help="layout of the source")
-    report.add_argument("--distance", type=_positive, help="m between centres; 1")
-    report.add_argument("--range", type=_positive, help="m, farthest object scored; 30")
+    report.add_argument("--distance", type=positive, help="m between centres; 1")
+    report.add_argument("--range", type=positive, help="m, farthest object scored; 30")
     report.add_argument("--min-lidar-points", type=int, default=0, help="of a counted object")
     report.add_argument("--worst", type=int, default=10, metavar="N", help="frames shown")
     report.add_argument("--frames-file", type=Path, help="names of the frames wanted, one a line")
@@ -148,19 +155,21 @@ def _add_tools(added: Verbs) -> None:
         "--from", dest="layout", choices=("kitti_tracking",), default="kitti_tracking"
     )
 
-    train = _verb(added, verbs.train, "train the fusion network; goes on where it was interrupted")
+    train = _verb(
+        added, scoring_verbs.train, "train the fusion network; goes on where it was interrupted"
+    )
     train.add_argument("settings", type=Path, metavar="CONFIG", help="YAML of the training")
     train.add_argument("--source", type=Path, help="data set or bag, instead of the settings'")
     train.add_argument("--out", type=Path, required=True, metavar="DIR", help="state, log, weights")
     train.add_argument("--fold", type=int, help="the part kept out, instead of the settings'")
     train.add_argument("--threads", type=int, help="of the CPU; default: all")
 
-    stack = _verb(added, verbs.stack, "fit late fusion's stacking to labelled frames")
+    stack = _verb(added, scoring_verbs.stack, "fit late fusion's stacking to labelled frames")
     stack.add_argument("source", type=Path, metavar="SOURCE")
     stack.add_argument("--out", type=Path, required=True, metavar="STACKING.json")
-    _add_source_options(stack)
-    stack.add_argument("--distance", type=_positive, help="m between centres; 1")
-    stack.add_argument("--range", type=_positive, default=30.0, help="m, farthest object learnt")
+    add_source_options(stack)
+    stack.add_argument("--distance", type=positive, help="m between centres; 1")
+    stack.add_argument("--range", type=positive, default=30.0, help="m, farthest object learnt")
     stack.add_argument("--config", type=Path, help="parameter file, as the node takes it")
     stack.add_argument("--frames-file", type=Path, help="names of the frames wanted, one a line")
 
@@ -172,14 +181,14 @@ def _add_tools(added: Verbs) -> None:
 
     bench = _verb(added, verbs.bench, "figures of the real nodes over DDS, or of one part")
     bench.add_argument("--bag", type=Path, help="play this bag through the fusion node")
-    bench.add_argument("--rate", type=_positive, default=1.0, help="times the recorded pace")
+    bench.add_argument("--rate", type=positive, default=1.0, help="times the recorded pace")
     bench.add_argument(
-        "--objects-hz", type=_positive, default=0.0, help="of --bag: objects this often, predicted"
+        "--objects-hz", type=positive, default=0.0, help="of --bag: objects this often, predicted"
     )
     bench.add_argument("--transport", action="store_true", help="six cameras and a LiDAR, 300 MB/s")
     bench.add_argument("--tracker", action="store_true", help="the tracker alone, on drawn truth")
     bench.add_argument("--plot", type=Path, help="of --tracker: draw its cost here (PNG)")
-    bench.add_argument("--seconds", type=_positive, default=10.0, help="of --transport")
+    bench.add_argument("--seconds", type=positive, default=10.0, help="of --transport")
     bench.add_argument("--json", action="store_true", help="JSON instead of a table")
 
 
@@ -188,7 +197,7 @@ def _add_view(added: Verbs) -> None:
     what = view.add_mutually_exclusive_group(required=True)
     what.add_argument("source", type=Path, nargs="?", metavar="SOURCE|RESULTS.json")
     what.add_argument("--live", action="store_true", help="what a running fusion node says")
-    _add_source_options(view)
+    add_source_options(view)
     view.add_argument("--results", type=Path, help="draw these instead of running the pipeline")
     view.add_argument("--frame", default=None, help="name or stamp of the frame; default: middle")
     view.add_argument("--tracks", action="store_true", help="draw tracks and their ways")
@@ -211,21 +220,6 @@ def _verb(
     parser: argparse.ArgumentParser = added.add_parser(call.__name__, help=text, description=text)
     parser.set_defaults(call=call)
     return parser
-
-
-def _add_source_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--from", dest="layout", choices=LAYOUTS, help="layout of the source")
-    parser.add_argument("--frames", type=int, default=None, help="only the first N frames")
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return value
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

@@ -82,8 +82,11 @@ MAY_IMPORT = {  # room -> rooms it may look into, besides itself
     "evaluation": BELOW_ROS | {"training"},
     "ros": BELOW_ROS | {"training", "evaluation"},
     "viewing": BELOW_ROS | {"training", "evaluation", "ros"},
-    "verbs": BELOW_ROS | {"training", "evaluation", "ros", "viewing"},
-    "cli": {"errors", "verbs"},
+    "verb_parts": LEAVES,
+    "verbs": BELOW_ROS | {"training", "evaluation", "ros", "viewing", "verb_parts"},
+    "scoring_verbs": BELOW_ROS | {"training", "evaluation", "verb_parts"},
+    "options": set(),
+    "cli": {"errors", "options", "verbs", "scoring_verbs"},
 }
 HEAVY = {  # imported inside functions only, and in these rooms only
     "open3d": {"preprocess", "simulation", "view"},

@@ -33,6 +33,7 @@ from torch import nn
 
 from mm_fusion.errors import ConfigError
 from mm_fusion.model.backbone import conv_norm
+from mm_fusion.shapes import check_shapes
 
 
 class Fuser(nn.Module):
@@ -49,12 +50,19 @@ class Fuser(nn.Module):
         """Fuse maps.
 
         Args:
-            features: (B, C, X, Y) by modality; one that no frame has may be left out.
+            features: (B, C, X, Y) by modality; one that is left out is absent from every frame.
             weight: (B, M) in [0, 1], in the order of `modalities`; 0: absent.
 
         Returns:
             (B, C, X, Y); zeros in frames that no modality is in
+
+        Raises:
+            ConfigError: there is no map at all, or one of a modality this fuser does not know.
+            ShapeError: maps and weights do not fit each other.
         """
+        self._check(features, weight)
+        given = [name in features for name in self.modalities]
+        weight = weight * torch.tensor(given, device=weight.device)
         bev = self.fuse(self.shown(features, weight), weight)
         result = torch.relu(self.out(bev))
         any_there = (weight > 0).any(dim=1)[:, None, None, None]
@@ -62,8 +70,6 @@ class Fuser(nn.Module):
 
     def shown(self, features: Mapping[str, torch.Tensor], weight: torch.Tensor) -> torch.Tensor:
         """Stack the maps (B, M, C, X, Y), those of weight 0 replaced by zeros."""
-        if not features:
-            raise ConfigError("fuser: there is no modality at all to fuse")
         like = torch.zeros_like(next(iter(features.values())))
         stacked = torch.stack([features.get(name, like) for name in self.modalities], dim=1)
         there = (weight > 0)[:, :, None, None, None]
@@ -72,6 +78,17 @@ class Fuser(nn.Module):
     def fuse(self, maps: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """Make one map (B, C, X, Y) of (B, M, C, X, Y) and weights (B, M)."""
         raise NotImplementedError
+
+    def _check(self, features: Mapping[str, torch.Tensor], weight: torch.Tensor) -> None:
+        if not features:
+            raise ConfigError("fuser: there is no modality at all to fuse")
+        if strangers := sorted(set(features) - set(self.modalities)):
+            known = ", ".join(self.modalities)
+            raise ConfigError(f"fuser: modality {strangers[0]!r} is not known; known: {known}")
+        check_shapes(
+            weight=(weight, ("B", len(self.modalities))),
+            **{name: (bev, ("B", self.channels, "X", "Y")) for name, bev in features.items()},
+        )
 
 
 class ConcatFuser(Fuser):
@@ -109,6 +126,8 @@ class AttentionFuser(Fuser):
 
     def __init__(self, modalities: Sequence[str], channels: int, heads: int = 4) -> None:
         super().__init__(modalities, channels)
+        if channels % heads:
+            raise ConfigError(f"attention: {channels} channels are not a multiple of {heads} heads")
         self.heads = heads
         count = len(self.modalities)
         self.around = nn.ModuleList(
@@ -144,12 +163,14 @@ class EmbraceFuser(Fuser):
     def fuse(self, maps: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """Draw in training; afterwards take what the draw gives on average."""
         docked = torch.relu(_of_each(self.dock, maps))
-        chance = weight / weight.sum(dim=1, keepdim=True).clamp(min=1e-6)  # (B, M)
         if not self.training:
+            chance = weight / weight.sum(dim=1, keepdim=True).clamp(min=1e-6)  # (B, M)
             return (docked * chance[:, :, None, None, None]).sum(dim=1)
-        upto = chance.cumsum(dim=1)[:, :, None, None, None]  # (B, M, 1, 1, 1)
-        drawn = torch.rand_like(docked[:, :1])
-        chosen = (drawn < upto) & (drawn >= upto - chance[:, :, None, None, None])
+        upto = weight.cumsum(dim=1)
+        upto = upto / upto[:, -1:].clamp(min=1e-6)  # the last is 1, so that one is always chosen
+        bounds = nn.functional.pad(upto, (1, 0))[:, :, None, None, None]  # (B, M + 1, 1, 1, 1)
+        drawn = torch.rand_like(docked[:, :1], dtype=weight.dtype)  # bfloat16 has too few steps
+        chosen = (drawn >= bounds[:, :-1]) & (drawn < bounds[:, 1:])
         return torch.where(chosen, docked, torch.zeros_like(docked)).sum(dim=1)
 
 

@@ -77,7 +77,12 @@ class BevInputs:
     planes: Float64  # (B, 3) a, b, c of the ground z = a x + b y + c; NaN where nothing knows it
 
     def __post_init__(self) -> None:
-        check_shapes(planes=(self.planes, ("B", 3)))
+        modalities = len(MODALITIES)
+        check_shapes(
+            planes=(self.planes, ("B", 3)),
+            present=(self.present, ("B", modalities)),
+            trust=(self.trust, ("B", modalities)),
+        )
 
     def __len__(self) -> int:
         return len(self.present)
@@ -85,7 +90,7 @@ class BevInputs:
     @property
     def weight(self) -> torch.Tensor:
         """What each modality counts in each frame (B, M)."""
-        return self.present * self.trust
+        return torch.where(self.present, self.trust, torch.zeros_like(self.trust))
 
     def to(self, device: torch.device | str) -> BevInputs:
         """Return the batch on a device."""
@@ -114,6 +119,9 @@ def batch_of(
 ) -> BevInputs:
     """Make a batch of aligned frames.
 
+    A kind that a frame does not have gives no rows, whatever the frame still holds of it. Of a
+    camera there must be an image: one that sent something nobody could use is absent.
+
     Args:
         frames: B of them.
         planes: (B, 3) the ground below each; NaN where nothing knows it.
@@ -122,24 +130,33 @@ def batch_of(
     """
     kinds = [frame.present_kinds for frame in frames]
     present = torch.tensor([[m in kind for m in MODALITIES] for kind in kinds], dtype=torch.bool)
+    present = present.reshape(len(frames), len(MODALITIES))
+    pictured = torch.zeros(len(frames), dtype=torch.bool)
+    if cameras is not None:
+        pictured[cameras.frame] = True
+    present[:, MODALITIES.index("camera")] &= pictured
     lidar = [_lidar_rows(frame, plane) for frame, plane in zip(frames, planes, strict=True)]
     return BevInputs(
         lidar=_joined(lidar, len(LIDAR_COLUMNS)),
         radar=_joined([_radar_rows(frame) for frame in frames], len(RADAR_COLUMNS)),
         cameras=cameras,
-        present=present.reshape(len(frames), len(MODALITIES)),
+        present=present,
         trust=torch.ones(len(frames), len(MODALITIES)) if trust is None else trust,
         planes=np.asarray(planes, np.float64).reshape(len(frames), 3),
     )
 
 
 def _lidar_rows(frame: EgoFrame, plane: Float64) -> Float64:
+    if "lidar" not in frame.present_kinds:
+        return np.zeros((0, len(LIDAR_COLUMNS)))
     x, y, z = np.asarray(frame.points_ego, np.float64).T
     above = z - (plane[0] * x + plane[1] * y + plane[2])
     return np.column_stack([x, y, z, frame.intensity, np.nan_to_num(above)])
 
 
 def _radar_rows(frame: EgoFrame) -> Float64:
+    if "radar" not in frame.present_kinds:
+        return np.zeros((0, len(RADAR_COLUMNS)))
     rays = frame.radar_ray_ego[:, :2]
     return np.column_stack([frame.radar_ego, frame.radial_speed_mps, frame.rcs_dbsm, rays])
 

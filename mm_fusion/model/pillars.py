@@ -18,6 +18,9 @@ Sources: Lang et al., "PointPillars", CVPR 2019 (features of a point, the maximu
 Zhou et al., "End-to-End Multi-View Fusion for 3D Object Detection in LiDAR Point Clouds", CoRL 2019
 (no limit: points are scattered).
 
+Points are sorted by pillar, since the maximum over runs is then several times as fast on a CPU,
+its gradient included, as a scattered one.
+
 Axis letters: B frames, P points of all frames, F columns of a point, Q pillars that hold any, C
 channels, X, Y cells, S slices of height.
 """
@@ -82,15 +85,11 @@ class PillarEncoder(nn.Module):
         """Return the map (B, C, X, Y) of points; cells without any are zero."""
         x_cells, y_cells = self.grid.shape
         points, pillar, cells = self._kept(inputs)
-        flat, where = torch.unique(pillar, return_inverse=True)  # (Q,), (P,)
-        count = torch.zeros(len(flat), device=points.device).index_add_(
-            0, where, torch.ones_like(points[:, 0])
-        )
+        flat, where, count = torch.unique_consecutive(
+            pillar, return_inverse=True, return_counts=True
+        )  # (Q,), (P,), (Q,)
         features = self.point(self._features(points, cells, where, count))  # (P, C)
-        most = features.new_zeros(len(flat), self.channels).scatter_reduce(
-            0, where[:, None].expand(-1, self.channels), features, "amax", include_self=False
-        )
-        told = [most, (count.log() / MANY)[:, None]]
+        told = [_most(features, count), (count.float().log() / MANY)[:, None]]
         if self._sliced >= 0:
             told.append(self._occupied(points[:, self._sliced], where, len(flat)))
         pillars = self.pillar(torch.cat(told, dim=1))  # (Q, C)
@@ -99,7 +98,10 @@ class PillarEncoder(nn.Module):
         return bev.view(frames, x_cells, y_cells, self.channels).permute(0, 3, 1, 2)
 
     def _kept(self, inputs: PointInputs) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return the points the grid holds (P, F), their pillar (P,) and their cell (P, 2)."""
+        """Return the points the grid holds (P, F), their pillar (P,) and their cell (P, 2).
+
+        They are in the order of their pillars.
+        """
         x_cells, y_cells = self.grid.shape
         # floored while still a float: truncation would pull the row below the grid into cell 0
         cells = ((inputs.points[:, :2] - self.corner) / self.grid.cell_m).floor()
@@ -107,7 +109,8 @@ class PillarEncoder(nn.Module):
         inside &= torch.isfinite(inputs.points).all(dim=1)
         cells = cells[inside].long()
         pillar = (inputs.frame[inside] * x_cells + cells[:, 0]) * y_cells + cells[:, 1]
-        return inputs.points[inside], pillar, cells
+        pillar, order = pillar.sort(stable=True)
+        return inputs.points[inside][order], pillar, cells[order]
 
     def _features(
         self, points: torch.Tensor, cells: torch.Tensor, where: torch.Tensor, count: torch.Tensor
@@ -131,3 +134,10 @@ class PillarEncoder(nn.Module):
         counts = torch.zeros(pillars * SLICES, device=height.device)
         counts.index_add_(0, where * SLICES + step, torch.ones_like(height))
         return counts.view(pillars, SLICES).log1p() / MANY
+
+
+def _most(features: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
+    """Return the maximum (Q, C) over each run of so many rows (Q,) of features (P, C)."""
+    if not len(count):
+        return features  # no rows, no runs; `segment_reduce` refuses these
+    return torch.segment_reduce(features, "max", lengths=count, axis=0)

@@ -42,6 +42,8 @@ def test_the_shape_is_forward_first():
         ((8.0, 0.0), None),
         ((8.01, 0.0), None),
         ((4.0, 2.0), None),
+        ((4.0, 2.01), None),
+        ((4.0, -1.99), (8, 0)),
         ((4.0, -2.01), None),
         ((np.nan, 0.0), None),
         ((np.inf, 0.0), None),
@@ -51,6 +53,13 @@ def test_points_a_centimetre_from_the_edges(point, cell):
     cells, inside = GRID.cells(np.array([[*point, 5.0]]))
     assert inside.tolist() == [cell is not None]
     assert cell is None or tuple(cells[0]) == cell
+
+
+def test_a_coarser_grid_has_the_same_extent_or_is_refused():
+    coarse = GRID.coarser(4)
+    assert (coarse.x_max_m, coarse.y_min_m, coarse.cell_m) == (8.0, -2.0, 2.0)
+    with pytest.raises(ConfigError, match=r"x from 0 to 8 m is 5.33333 cells of 1.5 m"):
+        GRID.coarser(3)
 
 
 def test_the_centre_of_every_cell_lies_in_it():

@@ -17,7 +17,7 @@
 import pytest
 import torch
 
-from mm_fusion.errors import ConfigError
+from mm_fusion.errors import ConfigError, ShapeError
 from mm_fusion.model.fusers import FUSERS, build_fuser
 
 MODALITIES = ("camera", "lidar", "radar")
@@ -45,6 +45,24 @@ def test_an_absent_modality_leaves_no_trace_whatever_it_holds(fuser):
     without = fuser({k: v for k, v in given.items() if k != "radar"}, weight)
     for other in (torch.full_like(given["radar"], torch.nan), 1e6 * given["radar"]):
         assert torch.equal(fuser({**given, "radar": other}, weight), without)
+
+
+def test_a_modality_left_out_is_absent_whatever_its_weight(fuser):
+    given = {name: made for name, made in maps().items() if name != "radar"}
+    trusted, absent = weights((1, 1, 1), (0, 1, 1)), weights((1, 1, 0), (0, 1, 0))
+    assert torch.equal(fuser(given, trusted), fuser(given, absent))
+
+
+def test_what_is_absent_from_one_frame_may_be_nan_there_and_learnt_from_in_another(fuser):
+    given, weight = maps(), weights((1, 1, 0), (1, 1, 1))
+    spoilt = given["radar"].clone()
+    spoilt[0] = torch.nan
+    spoilt.requires_grad_()
+    assert torch.equal(fuser({**given, "radar": spoilt}, weight), fuser(given, weight))
+    fuser.train()({**given, "radar": spoilt}, weight).square().sum().backward()
+    assert not spoilt.grad[0].any()
+    assert spoilt.grad[1].any()
+    assert all(torch.isfinite(p.grad).all() for p in fuser.parameters())
 
 
 def test_no_gradient_reaches_an_absent_modality(fuser):
@@ -105,6 +123,41 @@ def test_embrace_draws_each_modality_as_often_as_it_counts():
     assert shares.sum() == 1
     mean = fuser.eval().fuse(made, weights((0.5, 0.25, 0.25)))
     torch.testing.assert_close(mean, torch.full_like(mean, 0.5 + 0.5 + 0.75))
+
+
+def test_embrace_draws_exactly_one_modality_and_never_an_absent_one():
+    fuser = build_fuser("embrace", MODALITIES, CHANNELS).train()
+    for layer in fuser.dock:
+        torch.nn.init.dirac_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+    values = torch.tensor([1.0, 10.0, 100.0])
+    made = values[None, :, None, None, None].expand(1, 3, CHANNELS, 300, 300)
+    torch.manual_seed(4)
+    drawn = fuser.fuse(made, weights((0.3, 0.0, 0.7)))
+    assert set(drawn.unique().tolist()) == {1.0, 100.0}
+    # in bfloat16 a draw would have 256 values, and fall to 0 every 256th time
+    with torch.autocast("cpu", torch.bfloat16):
+        rare = fuser.fuse(made, weights((0.001, 0.0, 1.0)))
+    assert rare.dtype == torch.bfloat16
+    # 720 000 draws of chance 0.000999: 719 expected, a standard deviation of 27
+    assert abs((rare == 1).sum().item() - 719) < 135
+
+
+def test_channels_that_heads_cannot_share_are_refused():
+    with pytest.raises(ConfigError, match="6 channels are not a multiple of 4 heads"):
+        build_fuser("attention", MODALITIES, 6)
+
+
+def test_maps_and_weights_that_do_not_fit_are_refused(fuser):
+    given = maps()
+    with pytest.raises(ShapeError, match=r"weight: expected \('B', 3\), got \(2, 2\)"):
+        fuser(given, torch.ones(2, 2))
+    with pytest.raises(ShapeError, match=r"radar: expected \(2, 8, 6, 5\), got \(2, 4, 6, 5\)"):
+        fuser({**given, "radar": given["radar"][:, :4]}, torch.ones(2, 3))
+    with pytest.raises(ConfigError, match="modality 'sonar' is not known; known: camera, lidar"):
+        fuser({**given, "sonar": given["radar"]}, torch.ones(2, 3))
+    with pytest.raises(ConfigError, match="there is no modality at all"):
+        fuser({}, torch.zeros(2, 3))
 
 
 def test_an_unknown_fuser_is_named():

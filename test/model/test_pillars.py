@@ -18,8 +18,8 @@ import pytest
 import torch
 
 from mm_fusion.geometry.grid import BevGrid
-from mm_fusion.model.inputs import LIDAR_COLUMNS, PointInputs
-from mm_fusion.model.pillars import SLICES, PillarEncoder
+from mm_fusion.model.inputs import LIDAR_COLUMNS, RADAR_COLUMNS, PointInputs
+from mm_fusion.model.pillars import SLICES, PillarEncoder, _most
 
 GRID = BevGrid(x_min_m=0.0, x_max_m=4.0, y_min_m=-2.0, y_max_m=2.0, cell_m=0.5)
 
@@ -81,6 +81,36 @@ def test_more_points_than_any_pillar_was_meant_for_all_count(encoder):
     many = [point(0.25, 0.25, 0.001 * k) for k in range(1000)]
     tall = encoder(inputs([*many, point(0.25, 0.25, 3.0)]), 1)
     assert not torch.allclose(tall, encoder(inputs(many), 1))
+
+
+def test_the_most_of_a_pillar_is_worked_out_by_hand_and_ties_share_the_gradient():
+    features = torch.tensor([[1.0, -4], [3, -2], [5, 7], [5, 6], [5, 0]], requires_grad=True)
+    most = _most(features, torch.tensor([2, 3]))
+    assert most.tolist() == [[3, -2], [5, 7]]
+    most.backward(torch.tensor([[1.0, 1], [3, 1]]))
+    assert features.grad.tolist() == [[0, 0], [1, 1], [1, 1], [1, 0], [1, 0]]
+
+
+def test_a_row_that_is_not_finite_anywhere_is_as_if_it_were_not_there(encoder, cloud):
+    spoilt = torch.cat([cloud, cloud[:5]])
+    spoilt[300:] = spoilt[300:].fill_diagonal_(float("nan"))
+    frame = torch.zeros(len(spoilt), dtype=torch.int64)
+    assert torch.equal(
+        encoder(PointInputs(points=spoilt, frame=frame), 1), encoder(inputs(cloud.tolist()), 1)
+    )
+
+
+def test_radar_returns_are_told_apart_by_speed_reflection_and_ray():
+    torch.manual_seed(0)
+    encoder = PillarEncoder(GRID, RADAR_COLUMNS, 16).eval()
+    still = torch.tensor([[1.2, 0.3, 0.5, 0.0, 5.0, 1.0, 0.0]])
+    frame = torch.zeros(1, dtype=torch.int64)
+    bev = encoder(PointInputs(points=still, frame=frame), 1)
+    assert torch.nonzero(bev[0].abs().sum(dim=0)).tolist() == [[2, 4]]
+    for column, change in (("radial_speed", 10.0), ("rcs", 20.0), ("ray_y", 0.5)):
+        other = still.clone()
+        other[0, RADAR_COLUMNS.index(column)] += change
+        assert not torch.allclose(bev, encoder(PointInputs(points=other, frame=frame), 1))
 
 
 def test_heights_are_told_slice_by_slice(encoder):
