@@ -199,12 +199,12 @@ def _add_view(added: Verbs) -> None:
     what.add_argument("--live", action="store_true", help="what a running fusion node says")
     add_source_options(view)
     view.add_argument("--results", type=Path, help="draw these instead of running the pipeline")
-    view.add_argument("--frame", default=None, help="name or stamp of the frame; default: middle")
+    view.add_argument("--frame", default=None, help="name or stamp; default: middle, --strip: all")
     view.add_argument("--tracks", action="store_true", help="draw tracks and their ways")
     view.add_argument(
-        "--strip", type=int, metavar="N", help="so many moments in a row, tracks in the image"
+        "--strip", type=int, metavar="N", help="a row of so many moments, of all or round --frame"
     )
-    view.add_argument("--camera", help="of --strip: whose images; default: the first")
+    view.add_argument("--camera", help="of --strip: whose images; default: the one ahead")
     view.add_argument("--png", type=Path, default=Path("view.png"))
     view.add_argument("--rrd", type=Path, help="write every frame for Rerun here, no picture")
     view.add_argument("--web", action="store_true", help="of --live: in a browser, not a window")

@@ -213,7 +213,9 @@ class LateConfig(Checked):
 class LearnedConfig(Checked):
     """The fusion network: which weights, where they run, and what is published of what they say."""
 
-    checkpoint: str = setting("", "file of the weights, as training writes it")
+    checkpoint: str = setting(
+        "", "file of the weights, as training writes it, or the name of the package's own: astyx"
+    )
     device: str = setting(
         "auto", "where it runs; auto: the GPU where there is one", choices=("auto", "cpu", "cuda")
     )
@@ -309,7 +311,9 @@ class FusionConfig:
         "", "extrinsics and intrinsics; empty: from /tf_static, /tf and CameraInfo"
     )
     detector: str = setting(
-        "geometric", "which detector runs", choices=("geometric", "learned", "late")
+        "geometric",
+        "which detector runs; auto: the learned one where there are weights for these sensors",
+        choices=("auto", "geometric", "learned", "late"),
     )
     sensors: tuple[SensorConfig, ...] = (
         SensorConfig(name="lidar", kind="lidar", topic="lidar/points"),

@@ -24,6 +24,7 @@ from mm_fusion.config import FusionConfig
 from mm_fusion.detection.detector import Detector
 from mm_fusion.detection.geometric import GeometricDetector
 from mm_fusion.detection.late import late_fusion
+from mm_fusion.detection.shipped import chosen
 from mm_fusion.localization.dead_reckoning import DeadReckoning
 from mm_fusion.localization.localizer import Localizer
 from mm_fusion.objects import FusionResult
@@ -140,6 +141,7 @@ class FusionPipeline:
 
 def build_detector(config: FusionConfig) -> Detector:
     """Build the detector that the settings name."""
+    config = chosen(config)
     if config.detector == "learned":
         from mm_fusion.detection.learned import learned_detector  # torch is heavy
 

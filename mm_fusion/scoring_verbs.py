@@ -25,7 +25,7 @@ import math
 from pathlib import Path
 
 from mm_fusion.errors import ConfigError
-from mm_fusion.verb_parts import chosen_config, frame_names, progress_bar
+from mm_fusion.verb_parts import asked_config, frame_names, progress_bar
 
 NEAR_M = 30.0  # how far objects are scored unless told otherwise
 FOUND_M = 1.0  # between the centres of a detection and what it found
@@ -112,11 +112,13 @@ def _write_figures(path: Path | None, figures: object) -> None:
 
 def ablate(args: argparse.Namespace) -> None:
     """Score every subset of the sensors, and every fault of one."""
+    from mm_fusion.detection.shipped import chosen
     from mm_fusion.evaluation.ablation import ablate as score_subsets
     from mm_fusion.evaluation.ablation import plot_ablation, print_ablation, runs_of
     from mm_fusion.recordings.bag import BagRecording
     from mm_fusion.recordings.open import open_recording
 
+    config = asked_config(args)
     recording = open_recording(args.source, layout=args.layout, frames=args.frames)
     if isinstance(recording, BagRecording):
         raise ConfigError("ablate: a bag has no frames of its own; give the data set")
@@ -125,7 +127,7 @@ def ablate(args: argparse.Namespace) -> None:
     with progress_bar("running", count * runs_of({s.kind for s in recording.sensors})) as bar:
         figures = score_subsets(
             recording,
-            chosen_config(args),
+            chosen(config, recording.layout),
             label=args.label,
             resamples=args.bootstrap,
             tokens=tokens,
@@ -173,7 +175,7 @@ def stack(args: argparse.Namespace) -> None:
     with progress_bar("looking", len(tokens) if tokens is not None else len(source)) as bar:
         fit = fit_to(
             source,
-            chosen_config(args),
+            asked_config(args),
             distance_m=args.distance or FOUND_M,
             range_m=args.range,
             tokens=tokens,

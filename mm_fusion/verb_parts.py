@@ -27,9 +27,12 @@ from mm_fusion.config_tree import load_config
 from mm_fusion.errors import RecordingError
 
 
-def chosen_config(args: argparse.Namespace) -> FusionConfig:
-    """Return the settings of the file, with what the options choose instead."""
-    config = load_config(args.config) if args.config else FusionConfig()
+def asked_config(args: argparse.Namespace) -> FusionConfig:
+    """Return the settings of the file, with what the options ask for instead.
+
+    Without a word on the detector it is `auto`.
+    """
+    config = load_config(args.config) if args.config else FusionConfig(detector="auto")
     if "detector" not in args:
         return config
     learned = replace(

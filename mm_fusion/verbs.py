@@ -26,7 +26,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from mm_fusion.errors import ConfigError
-from mm_fusion.verb_parts import chosen_config, frame_names, progress_bar
+from mm_fusion.verb_parts import asked_config, frame_names, progress_bar
 
 
 def demo(args: argparse.Namespace) -> None:
@@ -65,13 +65,15 @@ def play(args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the pipeline over a recording, without ROS."""
+    from mm_fusion.detection.shipped import chosen
     from mm_fusion.evaluation.results import save_results
     from mm_fusion.evaluation.runner import collect
     from mm_fusion.evaluation.runner import run as run_pipeline
     from mm_fusion.recordings.open import open_recording
 
-    config = chosen_config(args)
+    config = asked_config(args)
     recording = open_recording(args.source, layout=args.layout, frames=args.frames)
+    config = chosen(config, recording.layout)
     tokens = frame_names(args.frames_file)
     without = [w for w in args.without.split(",") if w]
     frames = run_pipeline(recording, config, without=without, tokens=tokens)

@@ -39,16 +39,29 @@ def view(args: argparse.Namespace, bar: Callable[[str, float], Any], say: Say) -
     """
     if args.live:
         _live(args, say)
-    elif args.web or args.clouds:
-        raise ConfigError("--web and --clouds go with --live")
-    elif args.rrd is not None:
+        return
+    _check(args)
+    if args.rrd is not None:
         _recording(args, bar, say)
     elif args.strip is not None:
         _strip(args, bar, say)
-    elif args.camera is not None:
-        raise ConfigError("--camera goes with --strip")
     else:
         _frame(args, say)
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what does not go together, rather than leave a part of it out unsaid."""
+    drawn_results = args.results or args.source.suffix == ".json"
+    if args.web or args.clouds:
+        raise ConfigError("--web and --clouds go with --live")
+    if args.camera is not None and args.strip is None:
+        raise ConfigError("--camera goes with --strip")
+    if args.strip is not None and args.rrd is not None:
+        raise ConfigError("--strip is a picture and --rrd a recording; ask for one at a time")
+    if args.strip is not None and drawn_results:
+        raise ConfigError("--strip draws what the pipeline tracks in a recording, not results")
+    if args.tracks and drawn_results:
+        raise ConfigError("--tracks draws what the pipeline tracks; results carry their own ids")
 
 
 def _frame(args: argparse.Namespace, say: Say) -> None:
@@ -56,8 +69,6 @@ def _frame(args: argparse.Namespace, say: Say) -> None:
     from mm_fusion.evaluation.results import load_results
     from mm_fusion.recordings.open import open_recording
 
-    if args.tracks and (args.results or args.source.suffix == ".json"):
-        raise ConfigError("--tracks draws what the pipeline tracks; results carry their own ids")
     if args.source.suffix == ".json":
         token = results_picture(load_results(args.source), args.png, args.frame)
     else:
@@ -99,6 +110,7 @@ def _strip(args: argparse.Namespace, bar: Callable[[str, float], Any], say: Say)
             args.png,
             config=FusionConfig(),
             moments=args.strip,
+            token=args.frame,
             camera=args.camera,
             frames=args.frames,
             progress=shown.update,

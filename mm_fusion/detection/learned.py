@@ -29,6 +29,7 @@ import torch
 from mm_fusion.calibration import Calibration
 from mm_fusion.config import LearnedConfig
 from mm_fusion.detection.ground_plane import ground_plane
+from mm_fusion.detection.shipped import weights_of
 from mm_fusion.errors import ConfigError
 from mm_fusion.geometry.boxes import inside
 from mm_fusion.geometry.pinhole import project_ego
@@ -137,9 +138,7 @@ def learned_detector(config: LearnedConfig) -> LearnedDetector:
         CheckpointError: the file is missing or does not fit.
         ConfigError: no file is named, or the device is not there.
     """
-    if not config.checkpoint:
-        raise ConfigError("detector is 'learned' but learned.checkpoint is empty; name the weights")
-    path = Path(config.checkpoint)
+    path = weights_of(config.checkpoint)
     stamp = path.stat().st_mtime_ns if path.exists() else 0
     network, card = _ready(path, stamp, _device(config.device))
     return LearnedDetector(network, card, config)

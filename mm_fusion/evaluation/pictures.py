@@ -35,6 +35,7 @@ from mm_fusion.objects import FusionResult, Objects
 from mm_fusion.preprocess.image import decode
 from mm_fusion.records import Float64, UInt8
 from mm_fusion.view.bev import NO_TRAILS, draw_bev
+from mm_fusion.view.colors import BACKGROUND
 from mm_fusion.view.overlay import draw_camera
 from mm_fusion.view.trails import Trails
 
@@ -207,7 +208,7 @@ def _beside(left: UInt8, right: Sequence[UInt8]) -> UInt8:
 
     columns = max(range(1, count + 1), key=width)
     wide, high = width(columns), int(width(columns) / aspect)
-    canvas = np.zeros((height, columns * wide, 3), np.uint8)
+    canvas = np.full((height, columns * wide, 3), BACKGROUND, np.uint8)
     for number, view in enumerate(right):
         row, column = divmod(number, columns)
         fitted = (wide, min(round(view.shape[0] * wide / view.shape[1]), height))

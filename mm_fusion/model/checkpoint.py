@@ -34,6 +34,7 @@ from mm_fusion.model.network_config import NetworkConfig
 
 VERSION = 1
 KEY = "mm_fusion"
+TRAINING_ONLY = "alone."  # weights of heads that detection does without
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +43,22 @@ class Card:
 
     data: str
     licence: str
+    layout: str = ""  # of the recordings it was trained on, whose sensors stand as theirs
     command: str = ""
     trained_modalities: tuple[str, ...] = ()
     velocity: bool = False  # velocities were labelled
     scores: Mapping[str, float] = field(default_factory=dict)
 
 
-def save_checkpoint(path: Path, network: FusionNetwork, card: Card) -> None:
-    """Write the weights of a network; the same weights give the same bytes."""
+def save_checkpoint(path: Path, network: FusionNetwork, card: Card, *, half: bool = False) -> None:
+    """Write the weights of a network; the same weights give the same bytes.
+
+    Args:
+        path: the file to write.
+        network: whose weights.
+        card: what a user should know of them.
+        half: in 16 bits each, and without what only training needs: a quarter of the size.
+    """
     from safetensors.torch import save_file
 
     header = {
@@ -58,13 +67,18 @@ def save_checkpoint(path: Path, network: FusionNetwork, card: Card) -> None:
         "card": {
             "data": card.data,
             "licence": card.licence,
+            "layout": card.layout,
             "command": card.command,
             "trained_modalities": list(card.trained_modalities),
             "velocity": card.velocity,
             "scores": dict(card.scores),
         },
     }
-    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
+    weights = {
+        name: value.half() if half and value.is_floating_point() else value.contiguous()
+        for name, value in network.state_dict().items()
+        if not (half and name.startswith(TRAINING_ONLY))
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(weights, str(path), metadata={KEY: json.dumps(header, sort_keys=True)})
 
@@ -83,8 +97,7 @@ def load_checkpoint(path: Path) -> tuple[FusionNetwork, Card]:
         )
     network = FusionNetwork(NetworkConfig.of_dict(header["network"]))
     missing, strangers = network.load_state_dict(weights, strict=False)
-    missing = [name for name in missing if not name.startswith("alone.")]
-    strangers = [name for name in strangers if not name.startswith("alone.")]
+    missing = [name for name in missing if not name.startswith(TRAINING_ONLY)]
     if missing or strangers:
         raise CheckpointError(
             f"checkpoint {path} does not fit its own settings: "

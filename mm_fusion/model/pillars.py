@@ -18,8 +18,8 @@ Sources: Lang et al., "PointPillars", CVPR 2019 (features of a point, the maximu
 Zhou et al., "End-to-End Multi-View Fusion for 3D Object Detection in LiDAR Point Clouds", CoRL 2019
 (no limit: points are scattered).
 
-Points are sorted by pillar, since the maximum over runs is then several times as fast on a CPU,
-its gradient included, as a scattered one.
+Points are sorted by pillar: on a CPU the gradient of a maximum over runs costs less than half of
+that of a scattered one, which makes training cheaper; the answer costs the same either way.
 
 Axis letters: B frames, P points of all frames, F columns of a point, Q pillars that hold any, C
 channels, X, Y cells, S slices of height.

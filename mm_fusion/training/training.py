@@ -20,8 +20,9 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from mm_fusion.errors import ConfigError
@@ -30,6 +31,10 @@ from mm_fusion.recordings.open import open_recording
 from mm_fusion.training.samples import Sample, load_samples, parts
 from mm_fusion.training.train_config import TrainConfig, load_train_config
 from mm_fusion.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from mm_fusion.recordings.bag import BagRecording
+    from mm_fusion.recordings.recording import Recording
 
 WEIGHTS = "weights.safetensors"
 HELD_OUT = "held_out.txt"
@@ -70,7 +75,8 @@ def train(
         raise ConfigError(f"{settings} names no data; set data.source, or give --source")
     if threads:
         torch.set_num_threads(threads)
-    samples = _read(config, bar)
+    recording = open_recording(Path(data.source), layout=data.layout or None)
+    samples = _read(recording, config, bar)
     seed = config.seed if data.random_folds else None
     learnt, held = parts([s.token for s in samples], data.folds, data.fold, seed=seed)
     out.mkdir(parents=True, exist_ok=True)
@@ -84,24 +90,23 @@ def train(
             shown.set_postfix(loss=f"{told['loss']:.2f}")
 
         trainer.run(progress)
-    save_checkpoint(out / WEIGHTS, trainer.average, _card(config, samples, len(learnt)))
+    card = _card(config, recording.layout, samples, len(learnt))
+    save_checkpoint(out / WEIGHTS, trainer.average, card, half=True)
     say(f"{out / WEIGHTS}: learnt from {len(learnt)} frames, {len(held)} kept out ({HELD_OUT})")
 
 
-def _read(config: TrainConfig, bar: Bar) -> list[Sample]:
-    recording = open_recording(Path(config.data.source), layout=config.data.layout or None)
+def _read(recording: Recording | BagRecording, config: TrainConfig, bar: Bar) -> list[Sample]:
     size = config.network.image_width, config.network.image_height
     with bar("reading", len(recording)) as shown:
         return load_samples(recording, size, progress=shown.update)
 
 
-def _card(config: TrainConfig, samples: list[Sample], learnt: int) -> Card:
-    known = any(
-        (s.truth.objects.velocities_ego == s.truth.objects.velocities_ego).any() for s in samples
-    )
+def _card(config: TrainConfig, layout: str, samples: list[Sample], learnt: int) -> Card:
+    known = any(np.isfinite(s.truth.objects.velocities_ego).any() for s in samples)
     return Card(
         data=f"{Path(config.data.source).name}, {learnt} of {len(samples)} labelled frames",
         licence=config.licence,
+        layout=layout,
         command=f"mm_fusion train, {config.optimizer.epochs} epochs, seed {config.seed}",
         trained_modalities=config.network.modalities,
         velocity=bool(known),

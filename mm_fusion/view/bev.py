@@ -28,30 +28,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mm_fusion.geometry.boxes import corners
-from mm_fusion.objects import UNTRACKED, Objects
+from mm_fusion.objects import UNKNOWN, UNTRACKED, Objects
 from mm_fusion.records import Bool, Float32, Float64, Int64, UInt8
 from mm_fusion.view.colors import (
     AWAY,
-    CLASS_COLORS,
+    BACKGROUND,
     CLOSING,
     RAMP_RGB,
-    SENSOR_COLORS,
     STANDING,
+    TEXT,
     TRUTH,
     Rgb,
-    class_color,
     id_color,
     object_color,
 )
-from mm_fusion.view.labels import FONT, describe, draw_label, draw_pips
+from mm_fusion.view.labels import FONT, PIP_PX, Tags, describe, draw_pips, name, tag_size
+from mm_fusion.view.legend import draw_legend, legend
 
-BACKGROUND: Rgb = (17, 19, 24)
 RING: Rgb = (52, 57, 68)
-TEXT: Rgb = (190, 195, 205)
 RING_STEP_M = 10.0
 LOW_M, HIGH_M = -0.3, 3.0  # heights of the ends of the colour ramp
 MOVING_MPS = 0.7  # radial speed from which a return gets an arrow
 NO_TRAILS: Mapping[int, Float64] = MappingProxyType({})
+TAG_SCALE = 0.35
 ARROW_S = 1.0  # an arrow is as long as the way of this time
 
 
@@ -117,10 +116,12 @@ def draw_bev(  # noqa: PLR0913  # each is one layer of the picture
     _draw_radar(canvas, view, radar_ego, radial_speed_mps, radar_ray_ego)
     if truth is not None:
         _draw_outlines(canvas, view, truth)
-    _draw_trails(canvas, view, trails)
+    _draw_trails(canvas, view, trails, objects)
     _draw_objects(canvas, view, objects)
     _draw_ego(canvas, view)
-    _draw_legend(canvas, objects, title)
+    draw_legend(canvas, legend(objects, truth=truth is not None, radar=len(radar_ego) > 0))
+    if title:
+        cv2.putText(canvas, title, (12, 24), FONT, 0.55, TEXT, 1, cv2.LINE_AA)
     return canvas
 
 
@@ -171,10 +172,14 @@ def _draw_outlines(canvas: UInt8, view: TopView, truth: Objects) -> None:
         cv2.polylines(canvas, [outline], True, TRUTH, 1, cv2.LINE_AA)
 
 
-def _draw_trails(canvas: UInt8, view: TopView, trails: Mapping[int, Float64]) -> None:
+def _draw_trails(
+    canvas: UInt8, view: TopView, trails: Mapping[int, Float64], objects: Objects
+) -> None:
+    thin = set(objects.ids[objects.labels == UNKNOWN].tolist())
     for ident, way in trails.items():
         line = np.round(view.pixels(way)).astype(np.int32)
-        cv2.polylines(canvas, [line], False, id_color(ident), 1, cv2.LINE_AA)
+        thickness = 1 if ident in thin else 2
+        cv2.polylines(canvas, [line], False, id_color(ident), thickness, cv2.LINE_AA)
 
 
 def _draw_objects(canvas: UInt8, view: TopView, objects: Objects) -> None:
@@ -182,7 +187,8 @@ def _draw_objects(canvas: UInt8, view: TopView, objects: Objects) -> None:
     outlines = _outlines(view, objects)
     for row in np.flatnonzero(shown):
         color = object_color(objects, int(row))
-        cv2.polylines(canvas, [outlines[row]], True, color, 2, cv2.LINE_AA)
+        thickness = 1 if objects.labels[row] == UNKNOWN else 2
+        cv2.polylines(canvas, [outlines[row]], True, color, thickness, cv2.LINE_AA)
         yaw, center = objects.yaws_rad[row], objects.centers_ego[row, :2]
         nose = center + objects.sizes_m[row, 0] / 2 * np.array([np.cos(yaw), np.sin(yaw)])
         velocity = np.nan_to_num(objects.velocities_ego[row])  # unknown: no arrow
@@ -190,10 +196,28 @@ def _draw_objects(canvas: UInt8, view: TopView, objects: Objects) -> None:
         at, front, tip = ((round(u), round(v)) for u, v in ends)
         cv2.line(canvas, at, front, color, 1, cv2.LINE_AA)
         if np.hypot(*velocity) > MOVING_MPS:
-            cv2.arrowedLine(canvas, at, tip, color, 2, cv2.LINE_AA, tipLength=0.15)
-        tag = (int(outlines[row][:, 0].max()) + 4, int(outlines[row][:, 1].min()))
-        draw_label(canvas, describe(objects, int(row)), tag, color, 0.35)
-        draw_pips(canvas, objects, int(row), (tag[0], tag[1] + 2))
+            cv2.arrowedLine(canvas, at, tip, color, thickness, cv2.LINE_AA, tipLength=0.15)
+    _draw_tags(canvas, objects, outlines, np.flatnonzero(shown))
+
+
+def _draw_tags(
+    canvas: UInt8, objects: Objects, outlines: list[NDArray[np.int32]], rows: Int64
+) -> None:
+    """Name the objects of these rows, known ones first, and show beneath what saw each."""
+    tags = Tags(canvas)
+    range_m = np.hypot(*objects.centers_ego[rows, :2].T)
+    for row in rows[np.lexsort([range_m, objects.labels[rows] == UNKNOWN])].tolist():
+        text = (describe if objects.ids[row] == UNTRACKED else name)(objects, row)
+        width, height = tag_size(text, TAG_SCALE)
+        left, top = outlines[row].min(axis=0).tolist()
+        right, bottom = outlines[row].max(axis=0).tolist()
+        under = bottom - PIP_PX - 2
+        places = [(right + 4, top), (left - width - 4, top), (right + 4, under + 1)]
+        places += [(left - width - 4, under + 1), (right + 4, top - height)]
+        color = object_color(objects, row)
+        at = tags.draw(text, places, color, scale=TAG_SCALE, below_px=PIP_PX + 3)
+        at = (right + 4, top) if at is None else at
+        draw_pips(canvas, objects, row, (at[0], at[1] + 2))
 
 
 def _outlines(view: TopView, objects: Objects) -> list[NDArray[np.int32]]:
@@ -207,19 +231,3 @@ def _draw_ego(canvas: UInt8, view: TopView) -> None:
     triangle = np.array([[2.0, 0.0], [-1.0, 0.9], [-1.0, -0.9]])
     outline = np.round(view.pixels(triangle)).astype(np.int32)
     cv2.fillPoly(canvas, [outline], TEXT, cv2.LINE_AA)
-
-
-def _draw_legend(canvas: UInt8, objects: Objects, title: str) -> None:
-    detections = objects[objects.ids == UNTRACKED]
-    seen = {class_color(int(label)) for label in detections.labels}
-    entries = [(name, color) for name, color in CLASS_COLORS.items() if color in seen]
-    entries += [(f"seen by {kind}", color) for kind, color in SENSOR_COLORS.items()]
-    entries += [("truth", TRUTH), ("radar: closing", CLOSING), ("radar: away", AWAY)]
-    entries += [("radar: standing", STANDING)]
-    bottom = canvas.shape[0] - 12
-    for line, (name, color) in enumerate(reversed(entries)):
-        base = bottom - 18 * line
-        cv2.rectangle(canvas, (12, base - 9), (22, base), color, cv2.FILLED)
-        cv2.putText(canvas, name, (30, base), FONT, 0.42, TEXT, 1, cv2.LINE_AA)
-    if title:
-        cv2.putText(canvas, title, (12, 24), FONT, 0.55, TEXT, 1, cv2.LINE_AA)

@@ -34,6 +34,8 @@ CLASS_COLORS: dict[str, Rgb] = {
     "pedestrian": (255, 92, 141),
     "unknown": (190, 190, 190),
 }
+BACKGROUND: Rgb = (17, 19, 24)
+TEXT: Rgb = (190, 195, 205)
 TRUTH: Rgb = (255, 255, 255)
 AWAY: Rgb = (96, 160, 255)
 CLOSING: Rgb = (255, 86, 86)
@@ -44,6 +46,8 @@ SENSOR_COLORS: dict[str, Rgb] = {
     "camera": (224, 150, 255),
 }
 GOLDEN_ANGLE = 137.508  # degrees: neighbours on the wheel are never alike
+TONES = ((150, 255), (200, 240), (70, 255), (120, 195))  # saturation and value, in 255ths
+TONE_STEP = 0.8292  # of a round: ids whose hues meet (21, 34, 55 ... apart) differ by half a round
 
 _RAMP_BGR = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_TURBO)
 RAMP_RGB: UInt8 = np.asarray(_RAMP_BGR, np.uint8)[:, 0, ::-1]  # (256, 3)
@@ -58,7 +62,8 @@ def class_color(label: int) -> Rgb:
 def id_color(ident: int) -> Rgb:
     """Return the colour that a track keeps for life; ids that follow each other differ much."""
     hue = (ident * GOLDEN_ANGLE) % 360 / 2  # cv2 counts hues to 180
-    pixel = np.array([[[hue, 150, 255]]], np.uint8)
+    tone = TONES[int(ident * TONE_STEP % 1 * len(TONES))]
+    pixel = np.array([[[hue, *tone]]], np.uint8)
     red, green, blue = cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0].tolist()
     return red, green, blue
 

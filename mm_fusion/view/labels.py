@@ -16,16 +16,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
 
-from mm_fusion.objects import CLASSES, SEEN_BY, UNTRACKED, Objects
+from mm_fusion.objects import CLASSES, SEEN_BY, UNKNOWN, UNTRACKED, Objects
 from mm_fusion.records import UInt8
 from mm_fusion.view.colors import SENSOR_COLORS, Rgb
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 INK: Rgb = (16, 18, 22)
+LIGHT_INK: Rgb = (255, 255, 255)
+DARK = 75  # luminance below which a colour is written upon in light ink
 PIP_PX = 6
+Box = tuple[int, int, int, int]  # left, top, right, bottom in px, all within
 
 
 def draw_label(
@@ -35,13 +40,66 @@ def draw_label(
 
     Draws into `canvas` (H, W, 3) u1, which the callers own.
     """
+    left, top, right, bottom = _tag(canvas, text, at_px, scale)
+    _, below = cv2.getTextSize(text, FONT, scale, 1)
+    ink = LIGHT_INK if np.dot(color, (0.299, 0.587, 0.114)) < DARK else INK
+    cv2.rectangle(canvas, (left, top), (right, bottom), color, cv2.FILLED)
+    cv2.putText(canvas, text, (left + 2, bottom - below), FONT, scale, ink, 1, cv2.LINE_AA)
+
+
+def tag_size(text: str, scale: float = 0.4) -> tuple[int, int]:
+    """Return width and height in px of the tag that `draw_label` draws."""
     (width, height), below = cv2.getTextSize(text, FONT, scale, 1)
-    left = int(np.clip(at_px[0], 0, max(canvas.shape[1] - width - 5, 0)))
-    bottom = int(np.clip(at_px[1], height + below + 2, canvas.shape[0] - 1))
-    cv2.rectangle(
-        canvas, (left, bottom - height - below - 2), (left + width + 4, bottom), color, cv2.FILLED
-    )
-    cv2.putText(canvas, text, (left + 2, bottom - below), FONT, scale, INK, 1, cv2.LINE_AA)
+    return width + 5, height + below + 3
+
+
+class Tags:
+    """The tags of one picture: none lies upon another, and one that finds no place is left out."""
+
+    def __init__(self, canvas: UInt8) -> None:
+        self._canvas = canvas
+        self._taken: list[Box] = []
+
+    def draw(
+        self,
+        text: str,
+        places_px: Iterable[tuple[int, int]],
+        color: Rgb,
+        *,
+        scale: float = 0.4,
+        below_px: int = 0,
+    ) -> tuple[int, int] | None:
+        """Draw a tag as `draw_label` does, at the first place that is free.
+
+        Args:
+            text: what it says.
+            places_px: bottom left corners, the best first.
+            color: of the tag.
+            scale: of the writing.
+            below_px: as much is kept free beneath it.
+
+        Returns:
+            its bottom left corner; None where it found no place
+        """
+        for at_px in places_px:
+            left, top, right, bottom = _tag(self._canvas, text, at_px, scale)
+            wanted = (left, top, right, bottom + below_px)
+            if not any(_overlap(wanted, other) for other in self._taken):
+                draw_label(self._canvas, text, at_px, color, scale)
+                self._taken.append(wanted)
+                return left, bottom
+        return None
+
+
+def _tag(canvas: UInt8, text: str, at_px: tuple[int, int], scale: float) -> Box:
+    width, height = tag_size(text, scale)
+    left = int(np.clip(at_px[0], 0, max(canvas.shape[1] - width, 0)))
+    bottom = int(np.clip(at_px[1], height - 1, canvas.shape[0] - 1))
+    return left, bottom - height + 1, left + width - 1, bottom
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
 
 
 def draw_pips(canvas: UInt8, objects: Objects, row: int, at_px: tuple[int, int]) -> None:
@@ -57,13 +115,18 @@ def draw_pips(canvas: UInt8, objects: Objects, row: int, at_px: tuple[int, int])
 
 
 def describe(objects: Objects, row: int) -> str:
-    """Say class, id, score and speed of one object, as far as they are known."""
-    label = int(objects.labels[row])
-    words = [CLASSES[label] if 0 <= label < len(CLASSES) else "unknown"]
-    if objects.ids[row] != UNTRACKED:
-        words.append(f"#{objects.ids[row]}")
-    words.append(f"{objects.scores[row]:.2f}")
+    """Say class, id or else score, and speed of one object, as far as they are known."""
+    words = name(objects, row)
+    if objects.ids[row] == UNTRACKED:
+        words += f" {objects.scores[row]:.2f}"
     speed = float(np.hypot(*objects.velocities_ego[row]))
-    if np.isfinite(speed) and speed >= 0.5:
-        words.append(f"{speed:.0f} m/s")
-    return " ".join(words)
+    return f"{words} {speed:.0f} m/s" if np.isfinite(speed) and speed >= 0.5 else words
+
+
+def name(objects: Objects, row: int) -> str:
+    """Say class and id of one object; of a track of no known class the id alone."""
+    label, ident = int(objects.labels[row]), int(objects.ids[row])
+    kind = CLASSES[label] if 0 <= label < len(CLASSES) else CLASSES[UNKNOWN]
+    if ident == UNTRACKED:
+        return kind
+    return f"#{ident}" if kind == CLASSES[UNKNOWN] else f"{kind} #{ident}"

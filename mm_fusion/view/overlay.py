@@ -31,12 +31,13 @@ from mm_fusion.geometry.rigid import invert, transform
 from mm_fusion.objects import Objects
 from mm_fusion.records import EgoFrame, Float32, Float64, Int64, UInt8
 from mm_fusion.view.colors import STANDING, Rgb, object_color, ramp
-from mm_fusion.view.labels import describe, draw_label
+from mm_fusion.view.labels import Tags, describe, tag_size
 
 NEAR_M = 0.2  # box edges end here, in front of the camera
 FAR_DEPTH_M = 60.0  # colour of the most distant LiDAR points
 BENT_PIECES = 8  # pieces of an edge under a lens that bends it
 MAX_POINTS = 20_000  # more LiDAR points than these are thinned: they would hide the image
+TAG_STEPS = 4  # heights that a tag may be moved up to lie on no other
 _SUBPIXEL = 4  # bits of cv2's fixed-point coordinates
 _FAR_PX = 1e5  # a projected end beyond this is drawn no farther: it left the picture long before
 
@@ -157,14 +158,17 @@ def _draw_objects(
 ) -> None:
     ranges = np.hypot(objects.centers_ego[:, 0], objects.centers_ego[:, 1])
     edges = _box_edges(objects, camera_from_ego, camera)
-    for row in np.argsort(-ranges):  # near boxes last, on top
-        if len(edges[row]) == 0 or not _reaches(edges[row], canvas):
-            continue
-        color = object_color(objects, int(row))
-        _draw_lines(canvas, edges[row], color, 2)
-        left, top = edges[row].reshape(-1, 2).min(axis=0)
-        at_px = (int(max(left, 0)), int(max(top, 0)) - 3)
-        draw_label(canvas, describe(objects, int(row)), at_px, color)
+    tops = [_top_left(lines, canvas) for lines in edges]
+    near_first = [int(row) for row in np.argsort(ranges) if tops[row] is not None]
+    for row in reversed(near_first):  # near boxes on top
+        _draw_lines(canvas, edges[row], object_color(objects, row), 2)
+    tags = Tags(canvas)
+    for row in near_first:
+        left, top = tops[row] or (0, 0)
+        text = describe(objects, row)
+        _, height = tag_size(text)
+        places = [(left, top - 3 - height * step) for step in range(TAG_STEPS)]
+        tags.draw(text, places, object_color(objects, row))
 
 
 def _box_edges(objects: Objects, camera_from_ego: Float64, camera: Camera) -> list[Float64]:
@@ -207,8 +211,15 @@ def _draw_lines(canvas: UInt8, lines: Float64, color: Rgb, thickness: int) -> No
     cv2.polylines(canvas, list(fixed), False, color, thickness, cv2.LINE_AA, _SUBPIXEL)
 
 
-def _reaches(lines: Float64, canvas: UInt8) -> bool:
-    """Tell whether the lines' common rectangle overlaps the picture."""
-    ends = lines.reshape(-1, 2)
-    size = np.array([canvas.shape[1], canvas.shape[0]])
-    return bool((ends.max(axis=0) >= 0).all() and (ends.min(axis=0) < size).all())
+def _top_left(lines: Float64, canvas: UInt8) -> tuple[int, int] | None:
+    """Return the corner of what the picture holds of the lines (S, 2, 2) px; None: it holds none.
+
+    It lies on a line: that of the common rectangle may be far from a box seen from near by.
+    """
+    picture = (0, 0, canvas.shape[1], canvas.shape[0])
+    ends: list[tuple[int, int]] = []
+    for one, other in np.round(lines).astype(int).tolist():
+        inside, start, end = cv2.clipLine(picture, one, other)
+        if inside:
+            ends += [(int(u), int(v)) for u, v in (start, end)]
+    return min(ends, key=sum, default=None)

@@ -24,7 +24,9 @@ import torch
 from mm_fusion.calibration import Calibration
 from mm_fusion.cli import main
 from mm_fusion.config import FusionConfig, LearnedConfig, SensorConfig
+from mm_fusion.detection import shipped as shipped_weights
 from mm_fusion.detection.learned import learned_detector
+from mm_fusion.detection.shipped import chosen, weights_of
 from mm_fusion.errors import CheckpointError, ConfigError
 from mm_fusion.geometry.grid import BevGrid
 from mm_fusion.model.checkpoint import Card, save_checkpoint
@@ -114,13 +116,27 @@ def test_without_a_sensor_it_knows_there_is_nothing(checkpoint):
 @pytest.mark.parametrize(
     ("settings", "error", "sentence"),
     [
-        ({}, ConfigError, "learned.checkpoint is empty; name the weights"),
+        ({}, ConfigError, "learned.checkpoint is empty; name a file of weights or one of"),
         ({"checkpoint": "/nowhere.safetensors"}, CheckpointError, "No such file"),
     ],
 )
 def test_weights_that_are_not_there_are_told(settings, error, sentence):
     with pytest.raises(error, match=sentence):
         learned_detector(LearnedConfig(**settings))
+
+
+def test_auto_is_the_learned_one_where_there_are_weights(checkpoint, monkeypatch):
+    auto = FusionConfig(detector="auto")
+    assert chosen(auto).detector == "geometric"
+    assert chosen(auto, "no_such_layout").detector == "geometric"
+    named = replace(auto, learned=LearnedConfig(checkpoint=str(checkpoint)))
+    assert chosen(named).detector == "learned"
+    assert chosen(replace(named, detector="late")).detector == "late"
+    monkeypatch.setattr(shipped_weights, "FOLDER", checkpoint.parent)
+    assert chosen(auto, "weights").learned.checkpoint == "weights"
+    assert weights_of("weights") == checkpoint
+    monkeypatch.setattr(shipped_weights, "find_spec", lambda name: None)
+    assert chosen(named).detector == "geometric"  # what would run it is not installed
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -190,6 +190,18 @@ def test_weights_on_disk_are_the_same_network(network, tmp_path):
     assert path.read_bytes() == first
 
 
+def test_half_the_bits_answer_nearly_alike_without_what_training_needs(network, tmp_path):
+    whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+    save_checkpoint(whole, network, CARD)
+    save_checkpoint(half, network, CARD, half=True)
+    assert half.stat().st_size < 0.6 * whole.stat().st_size
+    loaded, _ = load_checkpoint(half)
+    assert all(p.dtype == torch.float32 for p in loaded.parameters())
+    torch.testing.assert_close(
+        answer(loaded, batch()), answer(network, batch()), atol=0.02, rtol=0.02
+    )
+
+
 def changed_header(path, change):
     """Rewrite the header of a safetensors file."""
     raw = path.read_bytes()

@@ -21,13 +21,15 @@ import pytest
 from numpy.testing import assert_allclose
 
 from mm_fusion.objects import CLASSES, SEEN_BY, Objects
-from mm_fusion.view.bev import BACKGROUND, HIGH_M, LOW_M, NO_TRAILS, TEXT, TopView, draw_bev
+from mm_fusion.view.bev import HIGH_M, LOW_M, NO_TRAILS, TopView, draw_bev
 from mm_fusion.view.colors import (
     AWAY,
+    BACKGROUND,
     CLOSING,
     RAMP_RGB,
     SENSOR_COLORS,
     STANDING,
+    TEXT,
     TRUTH,
     class_color,
     id_color,
@@ -196,6 +198,22 @@ def test_the_way_of_a_track_is_drawn_in_its_colour():
     ((u, v),) = VIEW.pixels(np.array([[10.0, 10.0]])).round().astype(int)
     assert alike(picture[v, u - 1 : u + 2], id_color(3))
     assert not alike(drawn()[v, u - 1 : u + 2], id_color(3))
+
+
+def test_what_is_of_no_known_class_is_drawn_thin():
+    # across the left edge of the box, at column 147
+    thick = car(20.125, 10.125)
+    thin = replace(thick, labels=np.array([CLASSES.index("unknown")]))
+    edges = [changed(drawn(objects=o))[110, 140:152].sum() for o in (thin, thick)]
+    assert 0 < edges[0] < edges[1]
+
+
+def test_of_boxes_at_one_place_the_known_one_is_named_first():
+    known = car(20.125, 10.125)
+    unknown = replace(known, labels=np.array([CLASSES.index("unknown")]))
+    both = drawn(objects=Objects.joined(unknown, known))
+    # its tag begins 4 px right of the box, whose corner is at (171, 99)
+    assert both[95, 176].tolist() == list(CAR)
 
 
 @pytest.mark.parametrize("kinds", [(), ("lidar",), ("lidar", "radar"), ("camera",)])

@@ -71,3 +71,10 @@ def test_a_track_has_its_own_colour_and_a_detection_its_classs():
     )
     assert object_color(objects, 0) == id_color(5)
     assert object_color(objects, 1) == CLASS_COLORS["car"]
+
+
+@pytest.mark.parametrize("apart", [21, 34, 55, 89, 144, 233])
+def test_ids_whose_hues_come_round_differ_in_tone_as_a_rule(apart):
+    # 55 golden angles are 7563 degrees, 3 more than 21 turns: by the hue alone they are one
+    differ = [np.abs(np.subtract(id_color(k), id_color(k + apart))).sum() > 60 for k in range(100)]
+    assert np.mean(differ) > 0.7

@@ -23,6 +23,7 @@ from mm_fusion.calibration import Camera
 from mm_fusion.objects import CLASSES, Objects
 from mm_fusion.records import EgoFrame, EgoMotion
 from mm_fusion.view.colors import STANDING, class_color, ramp
+from mm_fusion.view.labels import tag_size
 from mm_fusion.view.overlay import FAR_DEPTH_M, draw_camera, draw_overlay
 
 OPTICAL = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
@@ -91,6 +92,22 @@ def test_of_a_box_that_reaches_behind_the_camera_the_part_ahead_is_drawn():
 
 def test_a_box_beside_the_view_gets_no_label():
     assert not drawn(box(10, y=30)).any()
+
+
+def test_a_name_stands_on_the_part_of_a_box_that_is_in_the_picture():
+    # a wall from 5 m to 25 m ahead, 2.5 m to the right, its top 2 m up: from its far end at
+    # (100 + 200 * 2.5 / 25, 60 - 200 * 2 / 25) = (120, 44) it rises out of the picture
+    wall = Objects.of_boxes(np.array([[15.0, -3.0, 0, 20, 1, 4, 0]]), labels=np.array([0]))
+    picture = drawn(wall)
+    assert (picture[41, 121:130] == CAR).all()  # 3 px above that corner
+    assert not picture[:20, 115:140].any()
+
+
+def test_names_of_boxes_at_one_place_lie_upon_each_other_nowhere():
+    pair = Objects.joined(box(11), box(11))
+    one, both = ((drawn(o) == CAR).all(axis=2).sum() for o in (box(11), pair))
+    width, height = tag_size("car 1.00")
+    assert both - one > width * height / 2  # a second tag, of which the writing is dark
 
 
 def test_a_point_is_two_pixels_square_in_the_colour_of_its_depth():
