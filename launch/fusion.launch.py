@@ -66,6 +66,7 @@ def generate_launch_description() -> LaunchDescription:
                 PathJoinSubstitution([SHARE, "config", "fastdds_shm.xml"]),
             ),
             unless_set("MALLOC_ARENA_MAX", "1"),
+            unless_set("OMP_WAIT_POLICY", "PASSIVE"),
             Node(
                 package="mm_fusion",
                 executable="fusion_node",

@@ -63,6 +63,7 @@ def generate_launch_description() -> LaunchDescription:
                 PathJoinSubstitution([SHARE, "config", "fastdds_shm.xml"]),
             ),
             unless_set("MALLOC_ARENA_MAX", "1"),
+            unless_set("OMP_WAIT_POLICY", "PASSIVE"),
             OpaqueFunction(function=node_and_player),
         ]
     )

@@ -35,6 +35,7 @@ from mm_fusion.options import LAYOUTS, add_detector_options, add_source_options,
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code."""
     args = _parser().parse_args(argv)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: its threads need not spin
     warnings.showwarning = _show_warning
     try:
         code: int | None = args.call(args)

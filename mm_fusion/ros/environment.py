@@ -79,6 +79,7 @@ def _add_ros(environment: dict[str, str]) -> None:
         profile = str(shipped_file("config/fastdds_shm.xml"))
         environment.setdefault(TRANSPORT_VARIABLE, profile)
     environment.setdefault("MALLOC_ARENA_MAX", "1")  # else 3.5 times the CPU beside DDS's threads
+    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's threads spin beside others else
     if Path(sys.prefix, "share", "ament_index").is_dir():  # ROS wheels, no setup.bash to source
         environment.setdefault("AMENT_PREFIX_PATH", sys.prefix)
 

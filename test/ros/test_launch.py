@@ -200,11 +200,16 @@ def test_the_nodes_get_the_transport_and_the_arena_limit(launched):
     assert environment == {
         "FASTDDS_DEFAULT_PROFILES_FILE": str(ROOT / "config" / "fastdds_shm.xml"),
         "MALLOC_ARENA_MAX": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",
     }
 
 
 def test_what_the_user_has_set_in_the_environment_stays(launched):
-    mine = {"FASTDDS_DEFAULT_PROFILES_FILE": "/mine.xml", "MALLOC_ARENA_MAX": "4"}
+    mine = {
+        "FASTDDS_DEFAULT_PROFILES_FILE": "/mine.xml",
+        "MALLOC_ARENA_MAX": "4",
+        "OMP_WAIT_POLICY": "ACTIVE",
+    }
     assert launched("fusion", environment=mine).context.environment == mine
 
 
