@@ -75,7 +75,7 @@ def save_checkpoint(path: Path, network: FusionNetwork, card: Card, *, half: boo
         },
     }
     weights = {
-        name: value.half() if half and value.is_floating_point() else value.contiguous()
+        name: (value.half() if half and value.is_floating_point() else value).contiguous()
         for name, value in network.state_dict().items()
         if not (half and name.startswith(TRAINING_ONLY))
     }

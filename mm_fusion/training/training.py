@@ -80,7 +80,7 @@ def train(
     seed = config.seed if data.random_folds else None
     learnt, held = parts([s.token for s in samples], data.folds, data.fold, seed=seed)
     out.mkdir(parents=True, exist_ok=True)
-    (out / HELD_OUT).write_text("".join(f"{token}\\n" for token in held))
+    (out / HELD_OUT).write_text("".join(f"{token}\n" for token in held))
     trainer = Trainer(config, [s for s in samples if s.token in set(learnt)], out)
     with bar("training", trainer.steps) as shown:
         shown.update(trainer.step)
