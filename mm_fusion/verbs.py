@@ -85,7 +85,12 @@ def run(args: argparse.Namespace) -> None:
     save_results(args.out, results)
     boxes = sum(len(boxes) for boxes in results.frames.values())
     what = "boxes of tracks" if args.tracks else "objects"
-    print(f"{args.out}: {len(results.frames)} frames, {boxes} {what}")
+    print(f"{args.out}: {len(results.frames)} frames, {boxes} {what}, detector {config.detector}")
+    if config.detector == "learned":
+        from mm_fusion.detection.learned import card_of
+
+        card = card_of(config.learned)
+        print(f"weights {config.learned.checkpoint}: {card.data}; licence {card.licence}")
 
 
 def track(args: argparse.Namespace) -> None:

@@ -138,10 +138,18 @@ def learned_detector(config: LearnedConfig) -> LearnedDetector:
         CheckpointError: the file is missing or does not fit.
         ConfigError: no file is named, or the device is not there.
     """
+    return LearnedDetector(*_loaded(config), config)
+
+
+def card_of(config: LearnedConfig) -> Card:
+    """Return what a user should know of the weights that the settings name."""
+    return _loaded(config)[1]
+
+
+def _loaded(config: LearnedConfig) -> tuple[FusionNetwork, Card]:
     path = weights_of(config.checkpoint)
     stamp = path.stat().st_mtime_ns if path.exists() else 0
-    network, card = _ready(path, stamp, _device(config.device))
-    return LearnedDetector(network, card, config)
+    return _ready(path, stamp, _device(config.device))
 
 
 @lru_cache(maxsize=1)  # a changed threshold does not read the weights again
