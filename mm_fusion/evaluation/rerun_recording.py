@@ -30,7 +30,7 @@ from mm_fusion.evaluation.labels import labelled_frames
 from mm_fusion.evaluation.runner import RunFrame, run
 from mm_fusion.preprocess.image import decode
 from mm_fusion.records import CameraImage
-from mm_fusion.view.rerun_layout import COUNTS, OFFSETS, layout
+from mm_fusion.view.rerun_layout import COUNTS, LATENCIES, OFFSETS, layout
 from mm_fusion.view.rerun_scene import RerunScene
 from mm_fusion.view.rerun_stream import open_file
 
@@ -67,7 +67,7 @@ def record(
     scene = RerunScene(open_file(path))
     try:
         cameras = [sensor.name for sensor in source.sensors if sensor.kind == "camera"]
-        scene.arrange(layout(cameras, curves=(COUNTS, OFFSETS)))
+        scene.arrange(layout(cameras, curves=(COUNTS, OFFSETS, LATENCIES)))
         stamps = {}
         for frame in islice(run(source, config), frames):
             _show(scene, frame)
@@ -106,4 +106,10 @@ def _show(scene: RerunScene, frame: RunFrame) -> None:
         except MessageError as error:
             missing[name] = str(error)
     result = replace(frame.result, missing=missing)
-    scene.show(result, frame.calibration, images=images, offsets_s=frame.offsets_s)
+    scene.show(
+        result,
+        frame.calibration,
+        images=images,
+        offsets_s=frame.offsets_s,
+        latencies_s=frame.latencies_s,
+    )

@@ -16,7 +16,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -48,6 +50,7 @@ class RunFrame:
     result_from_ego: Float64  # (4, 4)
     calibration: Calibration
     offsets_s: Mapping[str, float]  # stream -> its record's stamp less the frame's
+    latencies_s: Mapping[str, float]  # stage -> how long it took
 
 
 def run(
@@ -81,11 +84,30 @@ def run(
     return _run_frames(recording, config, tokens)  # type: ignore[arg-type]
 
 
+class _StageClock:
+    """Times the stages of one frame after another."""
+
+    def __init__(self) -> None:
+        self._taken_s: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        began_s = time.perf_counter()
+        yield
+        self._taken_s[stage] = time.perf_counter() - began_s
+
+    def taken(self) -> Mapping[str, float]:
+        """Return how long each stage took, and begin anew."""
+        taken_s, self._taken_s = self._taken_s, {}
+        return taken_s
+
+
 def _run_frames(
     recording: Recording, config: FusionConfig, tokens: Collection[str] | None
 ) -> Iterator[RunFrame]:
     """Take the data set's own frames, which are matched already."""
-    pipeline = build_pipeline(config)
+    clock = _StageClock()
+    pipeline = build_pipeline(config, clock)
     wanted = {s.name for s in config.sensors}
     for recorded in recording.frames(tokens):
         pipeline.calibrate(recorded.calibration)
@@ -100,6 +122,7 @@ def _run_frames(
                 result_from_ego=recorded.result_from_ego,
                 calibration=recorded.calibration,
                 offsets_s=_offsets(frame),
+                latencies_s=clock.taken(),
             )
 
 
@@ -134,7 +157,8 @@ def _offsets(frame: SensorFrame) -> Mapping[str, float]:
 
 def _run_stream(recording: BagRecording, config: FusionConfig) -> Iterator[RunFrame]:
     """Synchronise a bag's records as the node does."""
-    pipeline = build_pipeline(config)
+    clock = _StageClock()
+    pipeline = build_pipeline(config, clock)
     for frame, calibration in synchronized(
         recording, config, calibrate=pipeline.calibrate, observe=pipeline.observe
     ):
@@ -144,6 +168,7 @@ def _run_stream(recording: BagRecording, config: FusionConfig) -> Iterator[RunFr
             result_from_ego=np.eye(4),
             calibration=calibration,
             offsets_s=_offsets(frame),
+            latencies_s=clock.taken(),
         )
 
 

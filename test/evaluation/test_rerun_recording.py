@@ -55,6 +55,14 @@ def test_every_frame_of_a_drive_is_written(kitti_raw, tmp_path, chunks):
         assert sum(chunk.num_rows for chunk in written[entity]) == 3
     images = [entity for entity in written if entity.endswith("/image")]
     assert images
+    for stage in ("localize", "align", "detect", "track"):
+        told = [
+            value
+            for chunk in written[f"/plots/latencies_ms/{stage}"]
+            for (value,) in chunk.to_record_batch().column("Scalars:scalars").to_pylist()
+        ]
+        assert len(told) == 3
+        assert min(told) > 0
 
 
 def test_labels_stand_where_the_data_set_has_them(astyx, tmp_path, chunks):
