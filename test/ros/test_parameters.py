@@ -123,7 +123,10 @@ def test_sensors_are_what_the_list_names(make):
         ({"sensors": ["lidar", "no/way"]}, r"sensor name 'no/way'"),
         ({"sensor__rear__topic": "rear/image"}, r"sensor\.rear is described but not listed"),
         ({"sensor__lidar__kind": "sonar"}, r"kind is 'sonar'; choose from camera, lidar"),
-        ({"detector": "oracle"}, r"detector is 'oracle'; choose from geometric"),
+        (
+            {"detector": "oracle"},
+            r"detector is 'oracle'; choose from auto, geometric, learned, late",
+        ),
     ],
 )
 def test_a_wrong_setting_gets_its_sentence_when_it_is_read(make, overrides, sentence):
