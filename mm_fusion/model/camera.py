@@ -23,6 +23,7 @@ import torch
 from torch import nn
 
 from mm_fusion.errors import ConfigError
+from mm_fusion.geometry.grid import BevGrid
 from mm_fusion.model.backbone import conv_norm
 from mm_fusion.model.depth import DepthBins
 from mm_fusion.model.image_encoder import ImageEncoder
@@ -58,16 +59,17 @@ class CameraBranch(nn.Module):
             self.lift = SampleColumns(grid, HEIGHTS_M, **shape)
         else:
             raise ConfigError(f"lift {config.lift!r} is not known; choose splat or columns")
-        self.around = conv_norm(config.channels, config.channels)
+        self.around = nn.Sequential(conv_norm(config.channels, config.channels), nn.ReLU())
 
     def forward(
-        self, inputs: BevInputs, rows: torch.Tensor
+        self, inputs: BevInputs, rows: torch.Tensor, grid: BevGrid
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return the map (R, C, X, Y) of some frames, and the logits of depth (I, D, h, w).
 
         Args:
             inputs: the batch.
             rows: (R,) frames whose cameras take part.
+            grid: of the map.
         """
         cameras = inputs.cameras
         if cameras is None:
@@ -78,9 +80,9 @@ class CameraBranch(nn.Module):
         kept = frame >= 0
         features = self.image_encoder(cameras.images[kept])
         given = (features, cameras.intrinsics[kept], cameras.ego_from_camera[kept], frame[kept])
-        lifted = self.lift(*given, batch_size=len(rows), stride=STRIDE)
+        lifted = self.lift(*given, batch_size=len(rows), stride=STRIDE, grid=grid)
         bev, logits = lifted if isinstance(lifted, tuple) else (lifted, None)
-        return torch.relu(self.around(bev)), logits
+        return self.around(bev), logits
 
 
 def depth_bins(config: NetworkConfig) -> DepthBins:

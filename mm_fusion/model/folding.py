@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 from typing import TypeVar
 
 from torch import nn
@@ -25,14 +26,21 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 Net = TypeVar("Net", bound=nn.Module)
 
 
+NORM = "_norm"  # a layer `x` is followed by `x_norm`, or by the next of a sequence
+
+
 def folded(network: Net) -> Net:
     """Return a copy in evaluation mode that answers alike, with fewer steps."""
     network = copy.deepcopy(network).eval()
     for module in list(network.modules()):
+        children = dict(module.named_children())
         if isinstance(module, nn.Sequential):
-            for place in range(len(module) - 1):
-                convolution, norm = module[place], module[place + 1]
-                if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                    module[place] = fuse_conv_bn_eval(convolution, norm)
-                    module[place + 1] = nn.Identity()
+            pairs = list(pairwise(children))
+        else:
+            pairs = [(name, name + NORM) for name in children if name + NORM in children]
+        for first, second in pairs:
+            convolution, norm = children[first], children[second]
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(module, first, fuse_conv_bn_eval(convolution, norm))
+                setattr(module, second, nn.Identity())
     return network

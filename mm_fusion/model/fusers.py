@@ -46,49 +46,31 @@ class Fuser(nn.Module):
         self.channels = channels
         self.out = conv_norm(channels, channels, size=1)
 
-    def forward(self, features: Mapping[str, torch.Tensor], weight: torch.Tensor) -> torch.Tensor:
+    def forward(self, maps: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """Fuse maps.
 
         Args:
-            features: (B, C, X, Y) by modality; one that is left out is absent from every frame.
-            weight: (B, M) in [0, 1], in the order of `modalities`; 0: absent.
+            maps: (B, M, C, X, Y) in the order of `modalities`; of an absent one anything.
+            weight: (B, M) in [0, 1]; 0: absent.
 
         Returns:
             (B, C, X, Y); zeros in frames that no modality is in
 
         Raises:
-            ConfigError: there is no map at all, or one of a modality this fuser does not know.
             ShapeError: maps and weights do not fit each other.
         """
-        self._check(features, weight)
-        given = [name in features for name in self.modalities]
-        weight = weight * torch.tensor(given, device=weight.device)
-        bev = self.fuse(self.shown(features, weight), weight)
-        result = torch.relu(self.out(bev))
-        any_there = (weight > 0).any(dim=1)[:, None, None, None]
-        return torch.where(any_there, result, torch.zeros_like(result))
-
-    def shown(self, features: Mapping[str, torch.Tensor], weight: torch.Tensor) -> torch.Tensor:
-        """Stack the maps (B, M, C, X, Y), those of weight 0 replaced by zeros."""
-        like = torch.zeros_like(next(iter(features.values())))
-        stacked = torch.stack([features.get(name, like) for name in self.modalities], dim=1)
+        count = len(self.modalities)
+        check_shapes(
+            weight=(weight, ("B", count)), maps=(maps, ("B", count, self.channels, "X", "Y"))
+        )
         there = (weight > 0)[:, :, None, None, None]
-        return torch.where(there, stacked, torch.zeros_like(stacked))
+        bev = self.fuse(torch.where(there, maps, torch.zeros_like(maps)), weight)
+        result = torch.relu(self.out(bev))
+        return torch.where(there.any(dim=1), result, torch.zeros_like(result))
 
     def fuse(self, maps: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """Make one map (B, C, X, Y) of (B, M, C, X, Y) and weights (B, M)."""
         raise NotImplementedError
-
-    def _check(self, features: Mapping[str, torch.Tensor], weight: torch.Tensor) -> None:
-        if not features:
-            raise ConfigError("fuser: there is no modality at all to fuse")
-        if strangers := sorted(set(features) - set(self.modalities)):
-            known = ", ".join(self.modalities)
-            raise ConfigError(f"fuser: modality {strangers[0]!r} is not known; known: {known}")
-        check_shapes(
-            weight=(weight, ("B", len(self.modalities))),
-            **{name: (bev, ("B", self.channels, "X", "Y")) for name, bev in features.items()},
-        )
 
 
 class ConcatFuser(Fuser):

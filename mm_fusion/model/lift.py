@@ -190,6 +190,7 @@ class LiftSplat(nn.Module):
         *,
         batch_size: int,
         stride: int,
+        grid: BevGrid | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Lift and splat.
 
@@ -200,22 +201,24 @@ class LiftSplat(nn.Module):
             frame: (I,) int64, whose image each is, below batch_size.
             batch_size: B.
             stride: image pixels to a feature.
+            grid: of the map, instead of its own.
 
         Returns:
             bev: (B, C, X, Y); zeros where no camera looks.
             depth_logits: (I, D, h, w), for `depth.depth_loss`.
         """
+        grid = grid or self.grid
         if len(frame) == 0:
             no_logits = features.new_zeros(0, self.depths.count, *features.shape[2:])
-            return features.new_zeros(batch_size, self.channels, *self.grid.shape), no_logits
+            return features.new_zeros(batch_size, self.channels, *grid.shape), no_logits
         split = (self.depths.count, self.channels)
         logits, context = self.head(features).float().split(split, dim=1)
         points_ego = frustum_ego(
             intrinsics, ego_from_camera, self.centers_m, size=logits.shape[2:], stride=stride
         )
         heights = {"z_min_m": self.z_min_m, "z_max_m": self.z_max_m}
-        cells = cells_of(points_ego, frame, self.grid, **heights)
-        cells_x, cells_y = self.grid.shape
+        cells = cells_of(points_ego, frame, grid, **heights)
+        cells_x, cells_y = grid.shape
         flat = splat(context, logits.softmax(dim=1), cells, batch_size * cells_x * cells_y)
         bev = flat.reshape(batch_size, cells_x, cells_y, -1).permute(0, 3, 1, 2)
         return bev, logits

@@ -24,6 +24,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from mm_fusion.geometry.grid import BevGrid
 from mm_fusion.model.backbone import Backbone, conv_norm
 from mm_fusion.model.camera import CameraBranch
 from mm_fusion.model.fusers import build_fuser
@@ -36,7 +37,7 @@ from mm_fusion.model.inputs import (
     PointInputs,
 )
 from mm_fusion.model.network_config import NetworkConfig
-from mm_fusion.model.outputs import BevOutputs
+from mm_fusion.model.outputs import BevOutputs, HeadMaps
 from mm_fusion.model.pillars import PillarEncoder
 
 
@@ -48,13 +49,39 @@ class PointBranch(nn.Module):
         self.pillars = PillarEncoder(
             config.grid, columns, config.pillar_channels, slices_of=slices_of
         )
-        self.halve = conv_norm(config.pillar_channels, config.channels, stride=2)
-        self.around = conv_norm(config.channels, config.channels)
+        self.around = nn.Sequential(
+            conv_norm(config.pillar_channels, config.channels, stride=2),
+            nn.ReLU(),
+            conv_norm(config.channels, config.channels),
+            nn.ReLU(),
+        )
 
-    def forward(self, points: PointInputs, frames: int) -> torch.Tensor:
-        """Return (B, C, X, Y)."""
-        bev = self.pillars(points, frames)
-        return torch.relu(self.around(torch.relu(self.halve(bev))))
+    def forward(self, points: PointInputs, frames: int, grid: BevGrid) -> torch.Tensor:
+        """Return (B, C, X, Y) of points in a grid of twice as many pillars each way."""
+        bev: torch.Tensor = self.around(self.pillars(points, frames, grid))
+        return bev
+
+
+class Trunk(nn.Module):
+    """Everything after the encoders: fuser, backbone and head."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.fuser = build_fuser(config.fuser, config.modalities, config.channels)
+        self.backbone = Backbone(config.channels, config.depths, config.blocks)
+        self.head = CentreHead(config.channels, len(config.classes))
+
+    def forward(
+        self, weight: torch.Tensor, *maps: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return heat (B, K, X, Y) and boxes (B, C', X, Y) of maps (B, C, X, Y), one a modality.
+
+        Args:
+            weight: (B, M) of the modalities; 0: absent.
+            maps: M of them.
+        """
+        said: HeadMaps = self.head(self.backbone(self.fuser(torch.stack(maps, dim=1), weight)))
+        return said.heat, said.box
 
 
 class FusionNetwork(nn.Module):
@@ -71,15 +98,20 @@ class FusionNetwork(nn.Module):
         if "radar" in config.modalities:
             encoders["radar"] = PointBranch(config, RADAR_COLUMNS, "")
         self.encoders = nn.ModuleDict(encoders)
-        self.fuser = build_fuser(config.fuser, config.modalities, config.channels)
-        self.backbone = Backbone(config.channels, config.depths, config.blocks)
-        self.head = CentreHead(config.channels, len(config.classes))
+        self.trunk: nn.Module = Trunk(config)
         self.alone = nn.ModuleDict(
             {name: SmallHead(config.channels, len(config.classes)) for name in config.modalities}
         )
 
-    def forward(self, inputs: BevInputs) -> BevOutputs:
-        """Answer for a batch; what one modality alone would say is given in training only."""
+    def forward(self, inputs: BevInputs, grid: BevGrid | None = None) -> BevOutputs:
+        """Answer for a batch; what one modality alone would say is given in training only.
+
+        Args:
+            inputs: the batch.
+            grid: of the pillars, instead of the settings': convolutions fit any extent.
+        """
+        grid = grid or self.config.grid
+        map_grid = grid.coarser(2)
         order = [MODALITIES.index(name) for name in self.config.modalities]
         weight = inputs.weight[:, order]
         maps: dict[str, torch.Tensor] = {}
@@ -89,21 +121,20 @@ class FusionNetwork(nn.Module):
             if not len(rows):
                 continue
             if name == "camera":
-                encoded, depth_logits = self.encoders[name](inputs, rows)
+                encoded, depth_logits = self.encoders[name](inputs, rows, map_grid)
             else:
                 points = inputs.lidar if name == "lidar" else inputs.radar
-                encoded = self.encoders[name](_of_frames(points, rows, len(inputs)), len(rows))
+                points = _of_frames(points, rows, len(inputs))
+                encoded = self.encoders[name](points, len(rows), grid)
             maps[name] = _placed(encoded, rows, len(inputs))
-        bev = self.backbone(self.fuser(maps, weight)) if maps else self._nothing(inputs)
+        shape = (len(inputs), self.config.channels, *map_grid.shape)
+        nothing = weight.new_zeros(shape)
+        heat, box = self.trunk(weight, *(maps.get(n, nothing) for n in self.config.modalities))
         return BevOutputs(
-            fused=self.head(bev),
+            fused=HeadMaps(heat=heat, box=box),
             alone={n: self.alone[n](maps[n]) for n in maps} if self.training else {},
             depth_logits=depth_logits,
         )
-
-    def _nothing(self, inputs: BevInputs) -> torch.Tensor:
-        shape = (len(inputs), self.config.channels, *self.config.map_grid.shape)
-        return torch.zeros(shape, device=inputs.present.device)
 
 
 def _of_frames(points: PointInputs, rows: torch.Tensor, frames: int) -> PointInputs:

@@ -52,12 +52,16 @@ class NetworkConfig:
             raise ConfigError(
                 f"classes: {strangers[0]!r} is not known; known: {', '.join(CLASSES)}"
             )
-        coarsest = 2 ** len(self.depths)
-        if any(cells % coarsest for cells in self.grid.shape):
+        if any(cells % self.coarsest for cells in self.grid.shape):
             raise ConfigError(
                 f"grid: {self.grid.shape[0]} x {self.grid.shape[1]} cells cannot be halved "
-                f"{len(self.depths)} times; choose multiples of {coarsest}"
+                f"{len(self.depths)} times; choose multiples of {self.coarsest}"
             )
+
+    @property
+    def coarsest(self) -> int:
+        """How many pillars along a side one cell of the backbone's last stage covers."""
+        return int(2 ** len(self.depths))
 
     @property
     def map_grid(self) -> BevGrid:

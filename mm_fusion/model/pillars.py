@@ -56,7 +56,6 @@ class PillarEncoder(nn.Module):
     """Describes each point, takes the most of each pillar, and lays the pillars out as a map."""
 
     units: torch.Tensor
-    corner: torch.Tensor
 
     def __init__(
         self, grid: BevGrid, columns: Sequence[str], channels: int, *, slices_of: str = ""
@@ -74,21 +73,29 @@ class PillarEncoder(nn.Module):
         self.channels = channels
         self._sliced = columns.index(slices_of) if slices_of else -1
         self.register_buffer("units", torch.tensor([1 / SCALES[name] for name in columns]))
-        self.register_buffer("corner", torch.tensor([grid.x_min_m, grid.y_min_m]))
         features = len(columns) + 5  # and from the pillar's mean (3) and centre (2)
         # a layer norm knows no batch: an absent sensor or a single point cannot shift it
         self.point = nn.Sequential(nn.Linear(features, channels), nn.LayerNorm(channels), nn.ReLU())
         told = channels + 1 + (SLICES if slices_of else 0)
         self.pillar = nn.Sequential(nn.Linear(told, channels), nn.LayerNorm(channels), nn.ReLU())
 
-    def forward(self, inputs: PointInputs, frames: int) -> torch.Tensor:
-        """Return the map (B, C, X, Y) of points; cells without any are zero."""
-        x_cells, y_cells = self.grid.shape
-        points, pillar, cells = self._kept(inputs)
+    def forward(
+        self, inputs: PointInputs, frames: int, grid: BevGrid | None = None
+    ) -> torch.Tensor:
+        """Return the map (B, C, X, Y) of points; cells without any are zero.
+
+        Args:
+            inputs: the points.
+            frames: B.
+            grid: instead of the encoder's own, of the same cells.
+        """
+        grid = grid or self.grid
+        x_cells, y_cells = grid.shape
+        points, pillar, centre = _kept(inputs, grid)
         flat, where, count = torch.unique_consecutive(
             pillar, return_inverse=True, return_counts=True
         )  # (Q,), (P,), (Q,)
-        features = self.point(self._features(points, cells, where, count))  # (P, C)
+        features = self.point(self._features(points, centre, where, count))  # (P, C)
         told = [_most(features, count), (count.float().log() / MANY)[:, None]]
         if self._sliced >= 0:
             told.append(self._occupied(points[:, self._sliced], where, len(flat)))
@@ -97,28 +104,12 @@ class PillarEncoder(nn.Module):
         bev = bev.index_copy(0, flat, pillars)
         return bev.view(frames, x_cells, y_cells, self.channels).permute(0, 3, 1, 2)
 
-    def _kept(self, inputs: PointInputs) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return the points the grid holds (P, F), their pillar (P,) and their cell (P, 2).
-
-        They are in the order of their pillars.
-        """
-        x_cells, y_cells = self.grid.shape
-        # floored while still a float: truncation would pull the row below the grid into cell 0
-        cells = ((inputs.points[:, :2] - self.corner) / self.grid.cell_m).floor()
-        inside = (cells >= 0).all(dim=1) & (cells[:, 0] < x_cells) & (cells[:, 1] < y_cells)
-        inside &= torch.isfinite(inputs.points).all(dim=1)
-        cells = cells[inside].long()
-        pillar = (inputs.frame[inside] * x_cells + cells[:, 0]) * y_cells + cells[:, 1]
-        pillar, order = pillar.sort(stable=True)
-        return inputs.points[inside][order], pillar, cells[order]
-
     def _features(
-        self, points: torch.Tensor, cells: torch.Tensor, where: torch.Tensor, count: torch.Tensor
+        self, points: torch.Tensor, centre: torch.Tensor, where: torch.Tensor, count: torch.Tensor
     ) -> torch.Tensor:
         """Return what is told of each point (P, F + 5)."""
         xyz = points[:, :3]
         mean = xyz.new_zeros(len(count), 3).index_add_(0, where, xyz) / count[:, None]
-        centre = self.corner + (cells + 0.5) * self.grid.cell_m
         return torch.cat(
             [
                 points * self.units,
@@ -134,6 +125,23 @@ class PillarEncoder(nn.Module):
         counts = torch.zeros(pillars * SLICES, device=height.device)
         counts.index_add_(0, where * SLICES + step, torch.ones_like(height))
         return counts.view(pillars, SLICES).log1p() / MANY
+
+
+def _kept(inputs: PointInputs, grid: BevGrid) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the points a grid holds (P, F), their pillar (P,) and its centre (P, 2).
+
+    They are in the order of their pillars.
+    """
+    x_cells, y_cells = grid.shape
+    corner = inputs.points.new_tensor([grid.x_min_m, grid.y_min_m])
+    # floored while still a float: truncation would pull the row below the grid into cell 0
+    cells = ((inputs.points[:, :2] - corner) / grid.cell_m).floor()
+    inside = (cells >= 0).all(dim=1) & (cells[:, 0] < x_cells) & (cells[:, 1] < y_cells)
+    inside &= torch.isfinite(inputs.points).all(dim=1)
+    cells = cells[inside].long()
+    pillar = (inputs.frame[inside] * x_cells + cells[:, 0]) * y_cells + cells[:, 1]
+    pillar, order = pillar.sort(stable=True)
+    return inputs.points[inside][order], pillar, corner + (cells[order] + 0.5) * grid.cell_m
 
 
 def _most(features: torch.Tensor, count: torch.Tensor) -> torch.Tensor:

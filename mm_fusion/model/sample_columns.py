@@ -92,8 +92,6 @@ def bilinear_taps(pixels: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor
 class SampleColumns(nn.Module):
     """Image features to a bird's-eye-view map, by projecting columns of points."""
 
-    points_ego: Tensor
-
     def __init__(
         self, grid: BevGrid, heights_m: tuple[float, ...], *, in_channels: int, channels: int
     ) -> None:
@@ -106,8 +104,7 @@ class SampleColumns(nn.Module):
             channels: of the map.
         """
         super().__init__()
-        self.grid, self.channels = grid, channels
-        self.register_buffer("points_ego", column_points(grid, heights_m), persistent=False)
+        self.grid, self.channels, self.heights_m = grid, channels, heights_m
         self.by_height = nn.Conv2d(
             in_channels, len(heights_m) * channels, kernel_size=1, bias=False
         )
@@ -121,6 +118,7 @@ class SampleColumns(nn.Module):
         *,
         batch_size: int,
         stride: int,
+        grid: BevGrid | None = None,
     ) -> Tensor:
         """Sample.
 
@@ -131,16 +129,19 @@ class SampleColumns(nn.Module):
             frame: (I,) int64, whose image each is, below batch_size.
             batch_size: B.
             stride: image pixels to a feature.
+            grid: of the map, instead of its own.
 
         Returns:
             (B, C, X, Y); the mean over the cameras that see a point, summed over the column;
             zeros where no camera looks.
         """
+        grid = grid or self.grid
         if len(frame) == 0:
-            return features.new_zeros(batch_size, self.channels, *self.grid.shape)
+            return features.new_zeros(batch_size, self.channels, *grid.shape)
         height, width = features.shape[2:]
-        heights, cells = self.points_ego.shape[:2]
-        pixels, ahead = feature_pixels(self.points_ego, intrinsics, ego_from_camera, stride=stride)
+        points_ego = column_points(grid, self.heights_m).to(features.device)
+        heights, cells = points_ego.shape[:2]
+        pixels, ahead = feature_pixels(points_ego, intrinsics, ego_from_camera, stride=stride)
         nearest = pixels.round()
         inside = (nearest >= 0).all(-1) & (nearest < nearest.new_tensor([width, height])).all(-1)
         seen = (ahead & inside).nonzero(as_tuple=True)
@@ -159,4 +160,4 @@ class SampleColumns(nn.Module):
             cell[:, None].expand(-1, 4).flatten(),
             batch_size * cells,
         )
-        return flat.reshape(batch_size, *self.grid.shape, self.channels).permute(0, 3, 1, 2)
+        return flat.reshape(batch_size, *grid.shape, self.channels).permute(0, 3, 1, 2)

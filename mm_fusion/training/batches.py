@@ -28,6 +28,7 @@ import torch
 from mm_fusion.detection.ground_plane import ground_plane
 from mm_fusion.detection.late_heads import only
 from mm_fusion.geometry.boxes import inside
+from mm_fusion.geometry.grid import BevGrid
 from mm_fusion.model.inputs import MODALITIES, BevInputs, CameraInputs, batch_of
 from mm_fusion.model.targets import LabelledBoxes
 from mm_fusion.objects import CLASSES, Objects
@@ -43,9 +44,12 @@ class Batch:
 
     inputs: BevInputs
     labelled: LabelledBoxes
+    window: BevGrid  # of the pillars; what lies outside is not learnt
 
 
-def batch_of_samples(samples: Sequence[Sample], classes: Sequence[str], hidden: Bool) -> Batch:
+def batch_of_samples(
+    samples: Sequence[Sample], classes: Sequence[str], hidden: Bool, window: BevGrid
+) -> Batch:
     """Make a batch.
 
     Objects that none of a frame's sensors can have seen are neither objects nor background.
@@ -54,6 +58,7 @@ def batch_of_samples(samples: Sequence[Sample], classes: Sequence[str], hidden: 
         samples: B of them.
         classes: names of the network's; objects of other classes are neither, too.
         hidden: (B, M) modalities that are taken away, in the order of MODALITIES.
+        window: part of the grid.
     """
     modalities = np.array(MODALITIES)
     frames = [
@@ -66,6 +71,7 @@ def batch_of_samples(samples: Sequence[Sample], classes: Sequence[str], hidden: 
         for number, (sample, frame, plane) in enumerate(zip(samples, frames, planes, strict=True))
     ]
     return Batch(
+        window=window,
         inputs=batch_of(frames, planes, _cameras(samples, frames)),
         labelled=LabelledBoxes(
             **{
@@ -124,3 +130,26 @@ def _hits(objects: Objects, frame: EgoFrame) -> Int64:
     """Count the points and returns (K,) in each box."""
     points = np.concatenate([frame.points_ego, frame.radar_ego])
     return np.array([inside(points, box, SEEN_MARGIN_M).sum() for box in objects.boxes], np.int64)
+
+
+def window_of(
+    grid: BevGrid, size_m: tuple[float, float], step: int, rng: np.random.Generator
+) -> BevGrid:
+    """Draw a part of a grid.
+
+    Args:
+        grid: the whole.
+        size_m: along x and y, at most; 0: all.
+        step: cells of which it is a multiple, and begins at one.
+        rng: draws where.
+    """
+    lows, highs = (grid.x_min_m, grid.y_min_m), (grid.x_max_m, grid.y_max_m)
+    bounds = []
+    for low, high, size in zip(lows, highs, size_m, strict=True):
+        unit = step * grid.cell_m
+        units = round((high - low) / unit)
+        taken = min(max(1, round(size / unit)), units) if size else units
+        first = int(rng.integers(units - taken + 1))
+        bounds.append((low + first * unit, low + (first + taken) * unit))
+    (x_min, x_max), (y_min, y_max) = bounds
+    return BevGrid(x_min_m=x_min, x_max_m=x_max, y_min_m=y_min, y_max_m=y_max, cell_m=grid.cell_m)

@@ -32,7 +32,8 @@ def optimizer_of(network: nn.Module, config: OptimizerConfig) -> torch.optim.Ada
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         key = (PRETRAINED in name, parameter.ndim < 2)
-        groups.setdefault(key, []).append(parameter)
+        if parameter.requires_grad:
+            groups.setdefault(key, []).append(parameter)
     return torch.optim.AdamW(
         [
             {

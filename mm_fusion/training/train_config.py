@@ -71,6 +71,10 @@ class TrainConfig(Checked):
     drop: DropConfig = field(default_factory=DropConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     loss: LossWeights = field(default_factory=LossWeights)
+    window_x_m: float = setting(
+        0.0, "length of the part of the grid that a batch is learnt in, drawn anew; 0: all", low=0
+    )
+    window_y_m: float = setting(0.0, "its width; 0: all", low=0)
     paste: int = setting(6, "cars pasted into a frame, at most", low=0, high=100)
     imagenet: bool = setting(True, "start the image encoder from ImageNet's weights")
     seed: int = setting(0, "of everything that is drawn", low=0)

@@ -32,7 +32,7 @@ import torch
 from mm_fusion.errors import ConfigError
 from mm_fusion.model.camera import STRIDE, depth_bins
 from mm_fusion.model.depth import depth_loss, depth_targets
-from mm_fusion.model.image_encoder import load_imagenet
+from mm_fusion.model.image_encoder import ImageEncoder, freeze_early, load_imagenet
 from mm_fusion.model.inputs import MODALITIES
 from mm_fusion.model.losses import fusion_loss
 from mm_fusion.model.network import FusionNetwork
@@ -40,7 +40,7 @@ from mm_fusion.model.outputs import BevOutputs
 from mm_fusion.model.targets import targets_of
 from mm_fusion.records import Bool
 from mm_fusion.training.augment import Augmentation
-from mm_fusion.training.batches import Batch, batch_of_samples
+from mm_fusion.training.batches import Batch, batch_of_samples, window_of
 from mm_fusion.training.optimizer import follow, optimizer_of, set_rate
 from mm_fusion.training.paste import ObjectBank, paste
 from mm_fusion.training.samples import Sample
@@ -80,7 +80,9 @@ class Trainer:
         torch.manual_seed(config.seed)
         network = FusionNetwork(config.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if config.imagenet and "camera" in config.network.modalities:
-            load_imagenet(network.encoders["camera"].image_encoder)
+            encoder: ImageEncoder = network.encoders["camera"].image_encoder
+            load_imagenet(encoder)
+            freeze_early(encoder)
         self._state = TrainingState(
             network=network,
             average=copy.deepcopy(network).eval().requires_grad_(False),
@@ -124,7 +126,7 @@ class Trainer:
         torch.manual_seed(_seed(self._config.seed, self.step, 1))
         rate = set_rate(state.optimizer, settings, self.step, self.steps)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=settings.bfloat16):
-            outputs = network(batch.inputs)
+            outputs = network(batch.inputs, batch.window)
         loss, told = self._loss(outputs, batch)
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -143,7 +145,7 @@ class Trainer:
 
     def _loss(self, outputs: BevOutputs, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
         network = self._config.network
-        grid = network.map_grid
+        grid = batch.window.coarser(2)
         targets = targets_of(batch.labelled, grid, len(batch.inputs), len(network.classes))
         loss, told = fusion_loss(outputs, targets, grid.cell_m, self._config.loss)
         told = dict(told)
@@ -183,7 +185,9 @@ class Trainer:
         chosen = [self._samples[k] for k in order[place * size : (place + 1) * size]]
         pasted = [self._varied(sample, rng) for sample in chosen]
         hidden = np.array([_hidden(sample, self._config.drop, rng) for sample in pasted])
-        return batch_of_samples(pasted, self._config.network.classes, hidden)
+        network, size_m = self._config.network, (self._config.window_x_m, self._config.window_y_m)
+        window = window_of(network.grid, size_m, network.coarsest, rng)
+        return batch_of_samples(pasted, network.classes, hidden, window)
 
     def _varied(self, sample: Sample, rng: np.random.Generator) -> Sample:
         if self._bank is not None:

@@ -19,6 +19,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_allclose
 
 from mm_fusion.errors import CheckpointError, ConfigError
 from mm_fusion.evaluation.kitti_ap import average_precision, overlap_frame
@@ -26,7 +27,7 @@ from mm_fusion.evaluation.matching import ScoredFrame
 from mm_fusion.model.decode import DecodeConfig, decode
 from mm_fusion.objects import CLASSES, Objects
 from mm_fusion.training.augment import Augmentation
-from mm_fusion.training.batches import batch_of_samples
+from mm_fusion.training.batches import batch_of_samples, window_of
 from mm_fusion.training.samples import parts
 from mm_fusion.training.train_config import (
     DropConfig,
@@ -102,7 +103,7 @@ def test_a_small_network_learns_two_frames_by_heart(samples, tmp_path):
     trainer = Trainer(config, two, tmp_path)
     trainer._augmentation = STILL
     trainer.run()
-    batch = batch_of_samples(two, SMALL.classes, np.tile([True, False, False], (2, 1)))
+    batch = batch_of_samples(two, SMALL.classes, np.tile([True, False, False], (2, 1)), SMALL.grid)
     with torch.inference_mode():
         maps = trainer.average(batch.inputs).fused
     found = decode(maps, SMALL.map_grid, SMALL.classes, batch.inputs.planes, DecodeConfig())
@@ -137,20 +138,34 @@ def test_objects_nothing_can_have_seen_are_not_learnt():
         frame=replace(frame, points_ego=frame.points_ego[~far], intensity=frame.intensity[~far]),
     )
     none, no_camera_no_radar = np.zeros((1, 3), bool), np.array([[True, False, True]])
-    assert batch_of_samples([bare], SMALL.classes, none).labelled.ignored.tolist() == [False] * 2
-    blind = batch_of_samples([bare], SMALL.classes, no_camera_no_radar)
+    assert (
+        batch_of_samples([bare], SMALL.classes, none, SMALL.grid).labelled.ignored.tolist()
+        == [False] * 2
+    )
+    blind = batch_of_samples([bare], SMALL.classes, no_camera_no_radar, SMALL.grid)
     assert blind.labelled.ignored.tolist() == [False, True]
     assert blind.inputs.present.tolist() == [[False, True, False]]
 
 
 def test_without_a_lidar_the_ground_is_not_known(samples):
     hidden = np.array([[False, True, False]])
-    batch = batch_of_samples(samples[:1], SMALL.classes, hidden)
+    batch = batch_of_samples(samples[:1], SMALL.classes, hidden, SMALL.grid)
     assert np.isnan(batch.inputs.planes).all()
     assert torch.isnan(batch.labelled.ground).all()
-    seen = batch_of_samples(samples[:1], SMALL.classes, ~hidden)
+    seen = batch_of_samples(samples[:1], SMALL.classes, ~hidden, SMALL.grid)
     assert np.isnan(seen.inputs.planes).sum() == 0
     assert seen.labelled.ground.abs().max() < 0.1
+
+
+def test_windows_are_parts_of_the_grid_of_the_size_asked_for_and_everything_is_in_some():
+    rng = np.random.default_rng(0)
+    grid = SMALL.grid
+    drawn = [window_of(grid, (2.6, 0.0), 4, rng) for _ in range(200)]  # steps of 4 x 0.32 m
+    assert {w.shape for w in drawn} == {(8, grid.shape[1])}  # 2.56 m
+    assert min(w.x_min_m for w in drawn) == grid.x_min_m
+    assert max(w.x_max_m for w in drawn) == pytest.approx(grid.x_max_m)
+    assert_allclose([(w.x_min_m - grid.x_min_m) / 1.28 % 1 for w in drawn], 0, atol=1e-9)
+    assert window_of(grid, (0.0, 1000.0), 4, rng) == grid
 
 
 def test_parts_are_runs_of_frames_or_drawn_and_none_is_lost():
