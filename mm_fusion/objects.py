@@ -155,6 +155,7 @@ class FusionResult:
     missing: Mapping[str, str]
     odom_from_ego: Float64  # (4, 4) drifts, but never jumps as `frame.map_from_ego` may
     notes: tuple[str, ...] = ()
+    detector: str = ""  # by whom the objects were found
 
     def __post_init__(self) -> None:
         check_shapes(

@@ -31,7 +31,7 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
 
 def add_detector_options(parser: argparse.ArgumentParser) -> None:
     """Add what chooses the detector and the frames it sees."""
-    parser.add_argument("--detector", help="geometric, learned, late; default: the settings'")
+    parser.add_argument("--detector", help="geometric, learned, guarded, late; default: auto")
     parser.add_argument("--checkpoint", type=Path, help="weights of the learned detector")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where they run")
     parser.add_argument("--config", type=Path, help="parameter file, as the node takes it")

@@ -23,8 +23,9 @@ from mm_fusion.calibration import Calibration
 from mm_fusion.config import FusionConfig
 from mm_fusion.detection.detector import Detector
 from mm_fusion.detection.geometric import GeometricDetector
+from mm_fusion.detection.guarded import GuardedDetector
 from mm_fusion.detection.late import late_fusion
-from mm_fusion.detection.shipped import chosen
+from mm_fusion.detection.shipped import LEARNED, chosen, require_weights
 from mm_fusion.localization.dead_reckoning import DeadReckoning
 from mm_fusion.localization.localizer import Localizer
 from mm_fusion.objects import FusionResult
@@ -101,6 +102,7 @@ class FusionPipeline:
         return FusionResult(
             stamp_ns=frame.stamp_ns,
             reference=frame.reference,
+            detector=self.detector.name,
             frame=ego,
             pose_covariance=pose.covariance,
             detections=detections,
@@ -142,10 +144,14 @@ class FusionPipeline:
 def build_detector(config: FusionConfig) -> Detector:
     """Build the detector that the settings name."""
     config = chosen(config)
-    if config.detector == "learned":
+    require_weights(config)
+    if config.detector in LEARNED:
         from mm_fusion.detection.learned import learned_detector  # torch is heavy
 
-        return learned_detector(config.learned)
+        learned = learned_detector(config.learned)
+        if config.detector == "learned":
+            return learned
+        return GuardedDetector(learned, GeometricDetector(config.geometric))
     if config.detector == "late":
         return late_fusion(config)
     return GeometricDetector(config.geometric)

@@ -28,11 +28,8 @@ from mm_fusion.errors import RecordingError
 
 
 def asked_config(args: argparse.Namespace) -> FusionConfig:
-    """Return the settings of the file, with what the options ask for instead.
-
-    Without a word on the detector it is `auto`.
-    """
-    config = load_config(args.config) if args.config else FusionConfig(detector="auto")
+    """Return the settings of the file, with what the options ask for instead."""
+    config = load_config(args.config) if args.config else FusionConfig()
     if "detector" not in args:
         return config
     learned = replace(
@@ -40,7 +37,7 @@ def asked_config(args: argparse.Namespace) -> FusionConfig:
         checkpoint=str(args.checkpoint or config.learned.checkpoint),
         device=args.device or config.learned.device,
     )
-    detector = args.detector or ("learned" if args.checkpoint else config.detector)
+    detector = args.detector or ("guarded" if args.checkpoint else config.detector)
     return replace(config, detector=detector, learned=learned)
 
 

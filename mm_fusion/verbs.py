@@ -65,7 +65,7 @@ def play(args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the pipeline over a recording, without ROS."""
-    from mm_fusion.detection.shipped import chosen
+    from mm_fusion.detection.shipped import LEARNED, chosen
     from mm_fusion.evaluation.results import save_results
     from mm_fusion.evaluation.runner import collect
     from mm_fusion.evaluation.runner import run as run_pipeline
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> None:
     boxes = sum(len(boxes) for boxes in results.frames.values())
     what = "boxes of tracks" if args.tracks else "objects"
     print(f"{args.out}: {len(results.frames)} frames, {boxes} {what}, detector {config.detector}")
-    if config.detector == "learned":
+    if config.detector in LEARNED:
         from mm_fusion.detection.learned import card_of
 
         card = card_of(config.learned)

@@ -48,7 +48,7 @@ if [ -n "${ROS_DISTRO:-}" ] && "$python" -c 'import rclpy' 2>/dev/null; then
             need "$package" "ros-$ROS_DISTRO-${package//_/-}"
     done
     "$python" -m venv --clear --system-site-packages "$venv"
-    pip_install -e '.[simulation,scoring,learned]' pytest pytest-timeout ruff mypy types-PyYAML \
+    pip_install -e '.[simulation,scoring,learned,accelerated]' pytest pytest-timeout ruff mypy types-PyYAML \
         mcap-ros2-support
     echo "setup: done; try: $venv/bin/mm_fusion --help"
     exit 0
@@ -70,7 +70,7 @@ unset _ROS_WHEELS_BOOTSTRAP_COMPLETE LD_LIBRARY_PATH PYTHONPATH AMENT_PREFIX_PAT
 fresh=()
 grep -qs 'include-system-site-packages = true' "$venv/pyvenv.cfg" && fresh=(--clear)
 "$python" -m venv "${fresh[@]}" "$venv"
-echo "setup: packages of overlay/requirements.lock (2.3 GB on disk; the first time takes a minute or two)"
+echo "setup: packages of overlay/requirements.lock (2.5 GB on disk; the first time takes a minute or two)"
 pip_install -r overlay/requirements.lock
 "$venv/bin/python" overlay/build.py || fail "the interface packages could not be built"
 pip_install --no-build-isolation --no-deps -e .

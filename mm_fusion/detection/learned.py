@@ -33,6 +33,7 @@ from mm_fusion.detection.shipped import weights_of
 from mm_fusion.errors import ConfigError
 from mm_fusion.geometry.boxes import inside
 from mm_fusion.geometry.pinhole import project_ego
+from mm_fusion.model.backends import accelerated, chosen_backend
 from mm_fusion.model.checkpoint import Card, load_checkpoint
 from mm_fusion.model.decode import DecodeConfig, decode
 from mm_fusion.model.folding import folded
@@ -149,13 +150,17 @@ def card_of(config: LearnedConfig) -> Card:
 def _loaded(config: LearnedConfig) -> tuple[FusionNetwork, Card]:
     path = weights_of(config.checkpoint)
     stamp = path.stat().st_mtime_ns if path.exists() else 0
-    return _ready(path, stamp, _device(config.device))
+    device = _device(config.device)
+    return _ready(path, stamp, device, chosen_backend(config.backend, device))
 
 
 @lru_cache(maxsize=1)  # a changed threshold does not read the weights again
-def _ready(path: Path, _stamp: int, device: torch.device) -> tuple[FusionNetwork, Card]:
+def _ready(
+    path: Path, _stamp: int, device: torch.device, backend: str
+) -> tuple[FusionNetwork, Card]:
     network, card = load_checkpoint(path)
-    return folded(network).to(device).requires_grad_(False), card
+    network = folded(network).to(device).requires_grad_(False)
+    return accelerated(network, backend), card
 
 
 def _device(name: str) -> torch.device:

@@ -21,10 +21,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mm_fusion.config import FusionConfig
-from mm_fusion.errors import ConfigError
+from mm_fusion.errors import CheckpointError, ConfigError
 
 FOLDER = Path(__file__).with_name("weights")
 SUFFIX = ".safetensors"
+LEARNED = ("learned", "guarded")  # detectors that run a network
+PACKAGES = ("torch", "safetensors")  # that run it
 
 
 def shipped() -> dict[str, Path]:
@@ -41,7 +43,7 @@ def weights_of(name_or_file: str) -> Path:
     known = shipped()
     if not name_or_file:
         raise ConfigError(
-            "detector is 'learned' but learned.checkpoint is empty; name a file of weights or one "
+            "learned.checkpoint is empty; name a file of weights or one "
             f"of the package's own: {', '.join(known) or 'none'}"
         )
     return known.get(name_or_file, Path(name_or_file))
@@ -50,7 +52,7 @@ def weights_of(name_or_file: str) -> Path:
 def chosen(config: FusionConfig, layout: str = "") -> FusionConfig:
     """Return the settings with `auto` replaced by the detector it means.
 
-    That is the learned one with the weights named, else with the package's own for recordings of
+    That is the guarded one with the weights named, else with the package's own for recordings of
     this layout; the geometric one where there are none, or what runs them is not installed.
 
     Args:
@@ -60,8 +62,28 @@ def chosen(config: FusionConfig, layout: str = "") -> FusionConfig:
     if config.detector != "auto":
         return config
     named = config.learned.checkpoint or (layout if layout in shipped() else "")
-    installed = all(find_spec(name) for name in ("torch", "safetensors"))
-    if not named or not installed:
+    if not named or not all(find_spec(name) for name in PACKAGES):
         return replace(config, detector="geometric")
     learned = replace(config.learned, checkpoint=named)
-    return replace(config, detector="learned", learned=learned)
+    return replace(config, detector="guarded", learned=learned)
+
+
+def require_weights(config: FusionConfig) -> None:
+    """Make sure that the detector of these settings can be built.
+
+    Raises:
+        CheckpointError: the file of its weights is not there.
+        ConfigError: none is named, or what runs them is not installed.
+    """
+    config = chosen(config)
+    if config.detector not in LEARNED:
+        return
+    if missing := [name for name in PACKAGES if not find_spec(name)]:
+        raise ConfigError(
+            f"detector is '{config.detector}' but {missing[0]} is not installed; "
+            f"pip install {missing[0]}, or choose geometric"
+        )
+    if not (path := weights_of(config.learned.checkpoint)).is_file():
+        raise CheckpointError(
+            f"learned.checkpoint is {config.learned.checkpoint!r}; {path} is not there"
+        )

@@ -161,6 +161,7 @@ class PipelineHealth:
         self.last_error = ""
         self.failing = False  # the newest frame could not be processed
         self.reference = ""
+        self.detector = ""
         self.notes: tuple[str, ...] = ()
         self.missing: Mapping[str, str] = {}
         self.answered_ns = steady_ns()
@@ -176,6 +177,7 @@ class PipelineHealth:
         self.complete += not result.missing
         self.failing = False
         self.reference, self.notes, self.missing = result.reference, result.notes, result.missing
+        self.detector = result.detector
 
     def note_error(self, error: Exception) -> None:
         """Count a frame that could not be processed."""

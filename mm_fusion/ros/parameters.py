@@ -30,6 +30,7 @@ from rclpy.parameter import Parameter
 
 from mm_fusion.config import FusionConfig, SensorConfig
 from mm_fusion.config_tree import flatten, from_mapping, nested, walk
+from mm_fusion.detection.shipped import require_weights
 from mm_fusion.errors import ConfigError, FusionError
 from mm_fusion.ros.descriptors import admits, described
 
@@ -107,7 +108,9 @@ class Parameters:
         changes = {p.name: p.value for p in parameters if not _is_ros(p.name)}
         try:
             self._refuse_untimely(changes)
-            if self._on_change is not None or self._builds():
+            if self._on_change is not None:
+                require_weights(self._build(changes))
+            elif self._builds():
                 self._build({**self._fresh_sensors(changes), **changes})
         except FusionError as error:
             return SetParametersResult(successful=False, reason=str(error))

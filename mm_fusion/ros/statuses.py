@@ -173,6 +173,7 @@ def pipeline_status(
         "frames_withheld": str(sync.frames_withheld),
         "clock_resets": str(sync.resets),
         "reference": health.reference,
+        "detector": health.detector,
         "reference_changes": str(len(sync.references)),
         **{f"latency_{name}": value for name, value in latency.items()},
         **{f"missing: {stream}": why for stream, why in health.missing.items()},

@@ -53,7 +53,7 @@ def checkpoint(tmp_path_factory):
     """Weights as drawn, of a head that finds something everywhere."""
     torch.manual_seed(0)
     network = FusionNetwork(SMALL)
-    torch.nn.init.constant_(network.head.heat.bias, 1.0)
+    torch.nn.init.constant_(network.trunk.head.heat.bias, 1.0)
     path = tmp_path_factory.mktemp("learned") / "weights.safetensors"
     save_checkpoint(path, network, Card(data="drawn", licence="Apache-2.0"))
     return path
@@ -125,12 +125,12 @@ def test_weights_that_are_not_there_are_told(settings, error, sentence):
         learned_detector(LearnedConfig(**settings))
 
 
-def test_auto_is_the_learned_one_where_there_are_weights(checkpoint, monkeypatch):
+def test_auto_is_the_guarded_one_where_there_are_weights(checkpoint, monkeypatch):
     auto = FusionConfig(detector="auto")
     assert chosen(auto).detector == "geometric"
     assert chosen(auto, "no_such_layout").detector == "geometric"
     named = replace(auto, learned=LearnedConfig(checkpoint=str(checkpoint)))
-    assert chosen(named).detector == "learned"
+    assert chosen(named).detector == "guarded"
     assert chosen(replace(named, detector="late")).detector == "late"
     monkeypatch.setattr(shipped_weights, "FOLDER", checkpoint.parent)
     assert chosen(auto, "weights").learned.checkpoint == "weights"
@@ -180,7 +180,7 @@ def test_a_data_set_is_run_with_whatever_sensors_are_left(checkpoint, astyx, tmp
     words = ["run", str(astyx), "--out", str(out), "--checkpoint", str(checkpoint)]
     assert main([*words, "--frames", "2", "--without", without]) == 0
     results = json.loads(out.read_text())
-    assert results["meta"]["detector"] == "learned"
+    assert results["meta"]["detector"] == "guarded"
     assert all(len(boxes) > 0 for boxes in results["results"].values())
     values = [box["translation"] + box["size"] for b in results["results"].values() for box in b]
     assert np.isfinite(values).all()
@@ -190,7 +190,7 @@ def test_the_packages_own_weights_run_on_what_they_were_made_for(astyx, tmp_path
     out = tmp_path / "results.json"
     assert main(["run", str(astyx), "--out", str(out), "--frames", "4"]) == 0
     said = capsys.readouterr().out
-    assert "detector learned" in said
+    assert "detector guarded" in said
     assert "CC-BY-NC-SA-4.0" in said
     assert main(["evaluate", str(out), "--truth", str(astyx), "--distance", "2"]) == 0
     table = capsys.readouterr().out

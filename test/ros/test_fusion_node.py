@@ -178,6 +178,17 @@ def test_live_settings_take_effect_and_bad_ones_are_refused(start, placed):
     placed.until(lambda: any(not a.detections for a in placed.detections.values()), each=lidar)
 
 
+def test_the_detector_is_changed_on_the_way(start, placed):
+    start(LIDAR_ALONE)
+    lidar = V.Lidar(placed)
+    placed.until(lambda: placed.value_of("pipeline", "detector") == "geometric", each=lidar)
+    assert "checkpoint is empty" in placed.set_parameter("detector", "learned").reason
+    assert placed.set_parameter("learned.checkpoint", "astyx").successful
+    placed.until(lambda: placed.value_of("pipeline", "detector") == "guarded", each=lidar)
+    assert placed.set_parameter("detector", "geometric").successful
+    placed.until(lambda: placed.value_of("pipeline", "detector") == "geometric", each=lidar)
+
+
 def test_without_a_transform_it_says_so_and_goes_on_when_there_is_one(start, vehicle):
     start(LIDAR_ALONE)
     lidar = V.Lidar(vehicle)

@@ -125,7 +125,7 @@ def test_sensors_are_what_the_list_names(make):
         ({"sensor__lidar__kind": "sonar"}, r"kind is 'sonar'; choose from camera, lidar"),
         (
             {"detector": "oracle"},
-            r"detector is 'oracle'; choose from auto, geometric, learned, late",
+            r"detector is 'oracle'; choose from auto, geometric, learned, guarded, late",
         ),
     ],
 )
@@ -178,6 +178,23 @@ def test_a_bad_live_value_is_refused_and_nobody_is_told(make):
     assert not set_one(node, "geometric.min_points", 2.5).successful
     assert told == []
     assert parameters.config() == FusionConfig()
+
+
+def test_a_detector_is_taken_up_only_with_its_weights(make):
+    node, parameters = make()
+    told = []
+    parameters.hold(told.append)
+    refused = set_one(node, "detector", "learned")
+    assert "learned.checkpoint is empty" in refused.reason
+    refused = set_one(node, "learned.checkpoint", "/nowhere.safetensors")
+    assert "/nowhere.safetensors is not there" in refused.reason
+    assert told == []
+    assert set_one(node, "learned.checkpoint", "astyx").successful
+    assert set_one(node, "detector", "learned").successful
+    assert [(c.detector, c.learned.checkpoint) for c in told] == [
+        ("auto", "astyx"),
+        ("learned", "astyx"),
+    ]
 
 
 def test_a_sensor_can_be_added_while_unconfigured(make):
