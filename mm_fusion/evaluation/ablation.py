@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mm_fusion.config import FusionConfig
-from mm_fusion.errors import ConfigError
+from mm_fusion.errors import ConfigError, RecordingError
 from mm_fusion.evaluation.faults import Faulty, faults_of
 from mm_fusion.evaluation.kitti_ap import KittiAp
 from mm_fusion.evaluation.kitti_report import kitti_scores
@@ -38,6 +38,7 @@ from mm_fusion.recordings.recording import Recording
 from mm_fusion.records import FRAMED_KINDS
 
 OVERLAP = 0.5  # of cars; what the tables tell
+JOIN = " + "  # between the names of sensors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,8 @@ class AblationRow:
     name: str
     bev: dict[str, KittiAp]  # by level of occlusion
     volume: dict[str, KittiAp]  # the same in space
+    bev_bins: dict[str, KittiAp]  # moderate, by distance in m
+    volume_bins: dict[str, KittiAp]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +90,7 @@ def ablate(
 
     Raises:
         ConfigError: there is no such class.
-        RecordingError: no frame is labelled.
+        RecordingError: no frame is labelled, or none with this class.
     """
     if label not in CLASSES:
         raise ConfigError(f"{label!r} is no class; choose from {', '.join(CLASSES)}")
@@ -97,19 +100,44 @@ def ablate(
         frames = run(source, config, without=without, tokens=tokens)
         results = collect(frames, source, config, without=without, progress=progress)
         rows = kitti_scores(results, recording, range_m=np.inf, resamples=resamples)
-        of = {r.metric: r.levels for r in rows if (r.name, r.least_overlap) == (label, OVERLAP)}
-        return AblationRow(name=name, bev=of.get("bev", {}), volume=of.get("3d", {}))
+        of = {r.metric: r for r in rows if (r.name, r.least_overlap) == (label, OVERLAP)}
+        if not of:
+            raise RecordingError(f"no {label} is labelled in {recording.layout}; choose --class")
+        bev, volume = of["bev"], of["3d"]
+        return AblationRow(
+            name=name,
+            bev=bev.levels,
+            volume=volume.levels,
+            bev_bins=bev.bins,
+            volume_bins=volume.bins,
+        )
 
     subsets = [kept for n in range(1, len(kinds) + 1) for kept in combinations(kinds, n)]
     return Ablation(
         subsets=tuple(
-            scored(" + ".join(kept), recording, [k for k in kinds if k not in kept])
+            scored(JOIN.join(kept), recording, [k for k in kinds if k not in kept])
             for kept in subsets
         ),
         faults=tuple(
             scored(name, Faulty(recording, change), ()) for name, change in faults_of(kinds).items()
         ),
     )
+
+
+def beaten(ablation: Ablation) -> list[str]:
+    """Name every level and distance at which one sensor alone scores higher than all together."""
+    told = []
+    singles = [row for row in ablation.subsets[:-1] if JOIN not in row.name]
+    for kind, tables in (("3D", ("volume", "volume_bins")), ("BEV", ("bev", "bev_bins"))):
+        for table in tables:
+            for name, whole in getattr(ablation.whole, table).items():
+                for row in singles:
+                    alone = getattr(row, table)[name]
+                    if alone.r40 > whole.r40:
+                        told.append(
+                            f"{kind} {name}: {row.name} {alone.r40:.1f}, all {whole.r40:.1f}"
+                        )
+    return told
 
 
 def runs_of(kinds: Collection[str]) -> int:
@@ -122,6 +150,10 @@ def print_ablation(ablation: Ablation, title: str) -> None:
     """Print both tables on the terminal."""
     console = Console(highlight=False)
     console.print(_table(ablation.subsets, ablation.whole, f"{title}: sensors there"))
+    console.print(_bins_table(ablation.subsets, f"{title}: by distance, moderate"))
+    worse = beaten(ablation)
+    said = "; ".join(worse) if worse else "at no level of hiding and at no distance"
+    console.print(f"One sensor alone is better than all together: {said}.")
     if ablation.faults:
         console.print(_table(ablation.faults, ablation.whole, f"{title}: one sensor faulty"))
     console.print(
@@ -143,6 +175,19 @@ def _table(rows: Sequence[AblationRow], whole: AblationRow, title: str) -> Table
             _kept(row.volume, whole.volume),
             _kept(row.bev, whole.bev),
         )
+    return table
+
+
+def _bins_table(rows: Sequence[AblationRow], title: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title=title)
+    table.add_column("sensors", no_wrap=True)
+    bins = list(rows[-1].volume_bins)
+    for kind in ("3D", "BEV"):
+        for name in bins:
+            table.add_column(f"{kind} {name} m", justify="right", no_wrap=True)
+    for row in rows:
+        found = (of.get(name) for of in (row.volume_bins, row.bev_bins) for name in bins)
+        table.add_row(row.name, *(_text(ap) for ap in found))
     return table
 
 

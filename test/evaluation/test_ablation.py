@@ -22,8 +22,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from mm_fusion.cli import main
-from mm_fusion.evaluation.ablation import runs_of
+from mm_fusion.evaluation.ablation import Ablation, AblationRow, beaten, runs_of
 from mm_fusion.evaluation.faults import Faulty, faults_of
+from mm_fusion.evaluation.kitti_ap import KittiAp
 from mm_fusion.geometry.rigid import invert, transform, yaw_of
 from mm_fusion.preprocess.image import decode
 from mm_fusion.recordings.open import open_recording
@@ -135,3 +136,19 @@ def test_a_bag_and_an_unknown_class_are_refused(astyx, tmp_path, capsys):
     assert "a bag has no frames of its own" in capsys.readouterr().err
     assert main(["ablate", str(astyx), "--class", "tram"]) == 1
     assert "'tram' is no class" in capsys.readouterr().err
+
+
+def row(name, moderate, far):
+    level = {"moderate": KittiAp(r40=moderate, r11=0.0, labels=9)}
+    bins = {"40-80": KittiAp(r40=far, r11=0.0, labels=3)}
+    return AblationRow(name=name, bev=level, volume=level, bev_bins=bins, volume_bins=bins)
+
+
+def test_where_one_sensor_beats_all_it_is_named():
+    rows = (row("lidar", 40, 5), row("radar", 30, 21), row("lidar + radar", 55, 20))
+    assert beaten(Ablation(subsets=rows, faults=())) == [
+        "3D 40-80: radar 21.0, all 20.0",
+        "BEV 40-80: radar 21.0, all 20.0",
+    ]
+    pairs = (row("camera + lidar", 60, 60), row("camera + lidar + radar", 55, 20))
+    assert beaten(Ablation(subsets=pairs, faults=())) == []  # a pair is not one sensor
