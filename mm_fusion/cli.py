@@ -163,6 +163,7 @@ def _add_tools(added: Verbs) -> None:
     train.add_argument("--source", type=Path, help="data set or bag, instead of the settings'")
     train.add_argument("--out", type=Path, required=True, metavar="DIR", help="state, log, weights")
     train.add_argument("--fold", type=int, help="the part kept out, instead of the settings'")
+    train.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where")
     train.add_argument("--threads", type=int, help="of the CPU; default: all")
 
     stack = _verb(added, scoring_verbs.stack, "fit late fusion's stacking to labelled frames")

@@ -190,6 +190,7 @@ def stack(args: argparse.Namespace) -> None:
 
 def train(args: argparse.Namespace) -> None:
     """Train the fusion network, or go on with it."""
+    from mm_fusion.model.device import device_of
     from mm_fusion.training.training import train as run_training
 
     run_training(
@@ -198,6 +199,7 @@ def train(args: argparse.Namespace) -> None:
         source=args.source,
         fold=args.fold,
         threads=args.threads,
+        device=device_of(args.device),
         bar=progress_bar,
         say=print,
     )

@@ -34,7 +34,9 @@ KEYS = {  # import -> rosdep key, where they differ
     "matplotlib": "python3-matplotlib",
     "mcap": None,  # rosdep knows none
     "numpy": "python3-numpy",
+    "onnxruntime": None,  # nor of onnxruntime
     "open3d": "python3-open3d-pip",
+    "openvino": None,  # nor of openvino
     "rerun": None,  # nor of rerun-sdk
     "rich": "python3-rich",
     "rosbags": "python3-rosbags-pip",

@@ -30,12 +30,12 @@ from mm_fusion.calibration import Calibration
 from mm_fusion.config import LearnedConfig
 from mm_fusion.detection.ground_plane import ground_plane
 from mm_fusion.detection.shipped import weights_of
-from mm_fusion.errors import ConfigError
 from mm_fusion.geometry.boxes import inside
 from mm_fusion.geometry.pinhole import project_ego
 from mm_fusion.model.backends import accelerated, chosen_backend
 from mm_fusion.model.checkpoint import Card, load_checkpoint
 from mm_fusion.model.decode import DecodeConfig, decode
+from mm_fusion.model.device import device_of
 from mm_fusion.model.folding import folded
 from mm_fusion.model.image_inputs import image_arrays
 from mm_fusion.model.inputs import BevInputs, CameraInputs, batch_of
@@ -150,7 +150,7 @@ def card_of(config: LearnedConfig) -> Card:
 def _loaded(config: LearnedConfig) -> tuple[FusionNetwork, Card]:
     path = weights_of(config.checkpoint)
     stamp = path.stat().st_mtime_ns if path.exists() else 0
-    device = _device(config.device)
+    device = device_of(config.device)
     return _ready(path, stamp, device, chosen_backend(config.backend, device))
 
 
@@ -161,11 +161,3 @@ def _ready(
     network, card = load_checkpoint(path)
     network = folded(network).to(device).requires_grad_(False)
     return accelerated(network, backend), card
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("learned.device is 'cuda' but no GPU is to be had; choose cpu or auto")
-    return torch.device(name)

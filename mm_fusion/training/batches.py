@@ -20,7 +20,7 @@ Axis letters: B frames, M modalities, N objects of all frames, I images of all f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -45,6 +45,10 @@ class Batch:
     inputs: BevInputs
     labelled: LabelledBoxes
     window: BevGrid  # of the pillars; what lies outside is not learnt
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on a device."""
+        return replace(self, inputs=self.inputs.to(device), labelled=self.labelled.to(device))
 
 
 def batch_of_samples(

@@ -20,7 +20,6 @@ Everything that is drawn depends on the seed and the number of the step alone.
 from __future__ import annotations
 
 import copy
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -41,15 +40,18 @@ from mm_fusion.model.targets import targets_of
 from mm_fusion.records import Bool
 from mm_fusion.training.augment import Augmentation
 from mm_fusion.training.batches import Batch, batch_of_samples, window_of
+from mm_fusion.training.group import Group
+from mm_fusion.training.log import TrainingLog
 from mm_fusion.training.optimizer import follow, optimizer_of, set_rate
 from mm_fusion.training.paste import ObjectBank, paste
 from mm_fusion.training.samples import Sample
 from mm_fusion.training.state import TrainingState
 from mm_fusion.training.train_config import DropConfig, TrainConfig
 
-LOG = "log.jsonl"
 SAVE_S = 120.0  # between two saves
 DEPTH_WEIGHT = 0.3
+CPU = torch.device("cpu")
+ALONE = Group()
 
 Progress = Callable[[int, int, Mapping[str, float]], object]  # step, steps, what it told
 
@@ -57,16 +59,26 @@ Progress = Callable[[int, int, Mapping[str, float]], object]  # step, steps, wha
 class Trainer:
     """Trains one network on samples."""
 
-    def __init__(self, config: TrainConfig, samples: Sequence[Sample], out: Path) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        samples: Sequence[Sample],
+        out: Path,
+        *,
+        device: torch.device = CPU,
+        group: Group = ALONE,
+    ) -> None:
         """Begin, or go on where `out` stands.
 
         Args:
             config: every setting.
             samples: what is learnt from.
             out: folder of the state and the log.
+            device: where it is learnt.
+            group: the processes that learn together.
 
         Raises:
-            ConfigError: there are fewer samples than a batch holds.
+            ConfigError: there are fewer samples than a batch holds, or the group cannot share one.
             CheckpointError: `out` holds the state of another network.
         """
         if len(samples) < config.optimizer.batch:
@@ -75,10 +87,12 @@ class Trainer:
                 f"{config.optimizer.batch}"
             )
         self._config, self._samples, self._out = config, samples, out
+        self._device, self._group = device, group
+        self._share = group.share(config.optimizer.batch)
         self._bank = ObjectBank.of(samples) if config.paste else None
         self._augmentation = Augmentation()
         torch.manual_seed(config.seed)
-        network = FusionNetwork(config.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = FusionNetwork(config.network).to(memory_format=torch.channels_last, device=device)  # type: ignore[call-overload]
         if config.imagenet and "camera" in config.network.modalities:
             encoder: ImageEncoder = network.encoders["camera"].image_encoder
             load_imagenet(encoder)
@@ -109,27 +123,33 @@ class Trainer:
     def run(self, progress: Progress = lambda *_: None) -> None:
         """Train to the end; the state is saved on the way, at the end and when interrupted."""
         saved_s = time.monotonic()
+        log = TrainingLog(self._out) if self._group.leads else None
         try:
             for batch in self._batches():
-                told = self._learn(batch)
-                self._log(told)
+                told = self._learn(batch.to(self._device))
+                if log is None:
+                    continue
+                log.note(told)
                 progress(self.step, self.steps, told)
                 if time.monotonic() - saved_s > SAVE_S:
                     self._state.save(self._out)
                     saved_s = time.monotonic()
         finally:
-            self._state.save(self._out)
+            if log is not None:
+                self._state.save(self._out)
+                log.close()
 
     def _learn(self, batch: Batch) -> Mapping[str, float]:
         state, settings = self._state, self._config.optimizer
         network = state.network.train()
-        torch.manual_seed(_seed(self._config.seed, self.step, 1))
+        torch.manual_seed(_seed(self._config.seed, self.step, 1, self._group.rank))
         rate = set_rate(state.optimizer, settings, self.step, self.steps)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=settings.bfloat16):
+        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=settings.bfloat16):
             outputs = network(batch.inputs, batch.window)
         loss, told = self._loss(outputs, batch)
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self._group.average(network)
         length = torch.nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
         if torch.isfinite(length):
             state.optimizer.step()
@@ -181,8 +201,9 @@ class Trainer:
         order = np.random.default_rng(_seed(self._config.seed, epoch, 2)).permutation(
             len(self._samples)
         )
-        rng = np.random.default_rng(_seed(self._config.seed, step, 3))
-        chosen = [self._samples[k] for k in order[place * size : (place + 1) * size]]
+        rng = np.random.default_rng(_seed(self._config.seed, step, 3, self._group.rank))
+        places = order[place * size : (place + 1) * size][self._share]
+        chosen = [self._samples[k] for k in places]
         pasted = [self._varied(sample, rng) for sample in chosen]
         hidden = np.array([_hidden(sample, self._config.drop, rng) for sample in pasted])
         network, size_m = self._config.network, (self._config.window_x_m, self._config.window_y_m)
@@ -194,11 +215,6 @@ class Trainer:
             counts = dict.fromkeys(self._config.network.classes, 1) | {"car": self._config.paste}
             sample = paste(sample, self._bank, rng, counts)
         return self._augmentation.apply(sample, rng)
-
-    def _log(self, told: Mapping[str, float]) -> None:
-        self._out.mkdir(parents=True, exist_ok=True)
-        with (self._out / LOG).open("a") as file:
-            file.write(json.dumps({k: round(v, 5) for k, v in told.items()}) + "\n")
 
 
 def _hidden(sample: Sample, drop: DropConfig, rng: np.random.Generator) -> Bool:

@@ -28,6 +28,7 @@ import torch
 from mm_fusion.errors import ConfigError
 from mm_fusion.model.checkpoint import Card, save_checkpoint
 from mm_fusion.recordings.open import open_recording
+from mm_fusion.training.group import Group
 from mm_fusion.training.samples import Sample, load_samples, parts
 from mm_fusion.training.train_config import TrainConfig, load_train_config
 from mm_fusion.training.trainer import Trainer
@@ -49,6 +50,7 @@ def train(
     source: Path | None,
     fold: int | None,
     threads: int | None,
+    device: torch.device,
     bar: Bar,
     say: Callable[[str], object],
 ) -> None:
@@ -60,6 +62,7 @@ def train(
         source: instead of the settings' own.
         fold: instead of the settings' own.
         threads: of the CPU; None: as many as torch takes.
+        device: where it is learnt.
         bar: makes a progress bar of a name and a total.
         say: told in sentences what came of it.
 
@@ -81,7 +84,9 @@ def train(
     learnt, held = parts([s.token for s in samples], data.folds, data.fold, seed=seed)
     out.mkdir(parents=True, exist_ok=True)
     (out / HELD_OUT).write_text("".join(f"{token}\n" for token in held))
-    trainer = Trainer(config, [s for s in samples if s.token in set(learnt)], out)
+    group = Group.join(device)
+    chosen = [s for s in samples if s.token in set(learnt)]
+    trainer = Trainer(config, chosen, out, device=device, group=group)
     with bar("training", trainer.steps) as shown:
         shown.update(trainer.step)
 
@@ -90,6 +95,9 @@ def train(
             shown.set_postfix(loss=f"{told['loss']:.2f}")
 
         trainer.run(progress)
+    group.leave()
+    if not group.leads:
+        return
     card = _card(config, recording.layout, samples, len(learnt))
     save_checkpoint(out / WEIGHTS, trainer.average, card, half=True)
     say(f"{out / WEIGHTS}: learnt from {len(learnt)} frames, {len(held)} kept out ({HELD_OUT})")

@@ -141,7 +141,7 @@ def test_auto_is_the_guarded_one_where_there_are_weights(checkpoint, monkeypatch
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_told(checkpoint):
-    with pytest.raises(ConfigError, match="learned.device is 'cuda' but no GPU is to be had"):
+    with pytest.raises(ConfigError, match="device is 'cuda' but no GPU is to be had"):
         learned_detector(LearnedConfig(checkpoint=str(checkpoint), device="cuda"))
 
 
