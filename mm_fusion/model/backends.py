@@ -109,14 +109,14 @@ def dense_parts(
     config = network.config
     fine, coarse = config.grid.shape, config.map_grid.shape
     lifted = (1, config.channels, *coarse)
-    for modality in config.modalities:
-        encoder = network.encoders[modality]
-        if modality == "camera":
+    for name in config.branches:
+        encoder = network.encoders[name]
+        if name == "camera":
             yield encoder, "image_encoder", ((1, 3, config.image_height, config.image_width),)
             yield encoder, "around", (lifted,)
         else:
             yield encoder, "around", ((1, config.pillar_channels, *fine),)
-    count = len(config.modalities)
+    count = len(config.branches)
     yield network, "trunk", ((1, count), *[lifted] * count)
 
 

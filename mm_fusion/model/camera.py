@@ -19,6 +19,8 @@ Axis letters: B frames, I images of all frames, C channels, X, Y cells, D depths
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import nn
 
@@ -27,7 +29,7 @@ from mm_fusion.geometry.grid import BevGrid
 from mm_fusion.model.backbone import conv_norm
 from mm_fusion.model.depth import DepthBins
 from mm_fusion.model.image_encoder import ImageEncoder
-from mm_fusion.model.inputs import BevInputs
+from mm_fusion.model.inputs import CameraInputs
 from mm_fusion.model.lift import LiftSplat
 from mm_fusion.model.network_config import NetworkConfig
 from mm_fusion.model.sample_columns import SampleColumns
@@ -36,6 +38,16 @@ STRIDE = 16  # image pixels to a feature
 HEIGHTS_M = (-1.0, 0.0, 1.0, 2.0)  # of the points of a column that are looked up in the images
 LOWEST_M, HIGHEST_M = -4.0, 8.0  # of what is lifted, in ego: roads rise and fall
 NEAREST_M = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ImageFeatures:
+    """What the image encoder makes of some images."""
+
+    features: torch.Tensor  # (I, C, h, w), STRIDE pixels apart
+    frame: torch.Tensor  # (I,) index in the batch
+    intrinsics: torch.Tensor  # (I, 3, 3) px of the images
+    ego_from_camera: torch.Tensor  # (I, 4, 4)
 
 
 class CameraBranch(nn.Module):
@@ -61,25 +73,27 @@ class CameraBranch(nn.Module):
             raise ConfigError(f"lift {config.lift!r} is not known; choose splat or columns")
         self.around = nn.Sequential(conv_norm(config.channels, config.channels), nn.ReLU())
 
+    def encode(self, cameras: CameraInputs, shown: torch.Tensor) -> ImageFeatures:
+        """Return the features of the images (I,) that are shown."""
+        return ImageFeatures(
+            features=self.image_encoder(cameras.images[shown]),
+            frame=cameras.frame[shown],
+            intrinsics=cameras.intrinsics[shown],
+            ego_from_camera=cameras.ego_from_camera[shown],
+        )
+
     def forward(
-        self, inputs: BevInputs, rows: torch.Tensor, grid: BevGrid
+        self, images: ImageFeatures, rows: torch.Tensor, grid: BevGrid
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return the map (R, C, X, Y) of some frames, and the logits of depth (I, D, h, w).
 
         Args:
-            inputs: the batch.
-            rows: (R,) frames whose cameras take part.
+            images: of these frames and no others.
+            rows: (R,) their numbers in the batch, in order.
             grid: of the map.
         """
-        cameras = inputs.cameras
-        if cameras is None:
-            raise ConfigError("the batch holds no images, though a frame has a camera")
-        number = torch.full((len(inputs),), -1, dtype=torch.int64, device=rows.device)
-        number[rows] = torch.arange(len(rows), device=rows.device)
-        frame = number[cameras.frame]
-        kept = frame >= 0
-        features = self.image_encoder(cameras.images[kept])
-        given = (features, cameras.intrinsics[kept], cameras.ego_from_camera[kept], frame[kept])
+        frame = torch.searchsorted(rows, images.frame)
+        given = (images.features, images.intrinsics, images.ego_from_camera, frame)
         lifted = self.lift(*given, batch_size=len(rows), stride=STRIDE, grid=grid)
         bev, logits = lifted if isinstance(lifted, tuple) else (lifted, None)
         return self.around(bev), logits

@@ -16,17 +16,20 @@
 
 Whatever sensors a frame has take part; those it lacks leave no trace.
 
-Axis letters: B frames, C channels, X cells forward, Y cells to the left.
+Axis letters: B frames, M branches, C channels, X cells forward, Y cells to the left.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch
 from torch import nn
 
 from mm_fusion.geometry.grid import BevGrid
 from mm_fusion.model.backbone import Backbone, conv_norm
-from mm_fusion.model.camera import CameraBranch
+from mm_fusion.model.camera import CameraBranch, ImageFeatures
+from mm_fusion.model.early import JOINT_COLUMNS, PAINT, Painter, joined
 from mm_fusion.model.fusers import build_fuser
 from mm_fusion.model.head import CentreHead, SmallHead
 from mm_fusion.model.inputs import (
@@ -36,18 +39,25 @@ from mm_fusion.model.inputs import (
     BevInputs,
     PointInputs,
 )
-from mm_fusion.model.network_config import NetworkConfig
+from mm_fusion.model.network_config import JOINT, NetworkConfig
 from mm_fusion.model.outputs import BevOutputs, HeadMaps
 from mm_fusion.model.pillars import PillarEncoder
+
+COLUMNS = {"lidar": LIDAR_COLUMNS, "radar": RADAR_COLUMNS, JOINT: JOINT_COLUMNS}
+SLICED = "above_ground"  # whose occupied heights each pillar tells
 
 
 class PointBranch(nn.Module):
     """Points to a map of half the pillars' resolution."""
 
-    def __init__(self, config: NetworkConfig, columns: tuple[str, ...], slices_of: str) -> None:
+    def __init__(self, config: NetworkConfig, columns: tuple[str, ...]) -> None:
         super().__init__()
         self.pillars = PillarEncoder(
-            config.grid, columns, config.pillar_channels, slices_of=slices_of
+            config.grid,
+            columns,
+            config.pillar_channels,
+            slices_of=SLICED if SLICED in columns else "",
+            painted=PAINT + 1 if "paint" in config.early else 0,
         )
         self.around = nn.Sequential(
             conv_norm(config.pillar_channels, config.channels, stride=2),
@@ -67,17 +77,17 @@ class Trunk(nn.Module):
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.fuser = build_fuser(config.fuser, config.modalities, config.channels)
+        self.fuser = build_fuser(config.fuser, config.branches, config.channels)
         self.backbone = Backbone(config.channels, config.depths, config.blocks)
         self.head = CentreHead(config.channels, len(config.classes))
 
     def forward(
         self, weight: torch.Tensor, *maps: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return heat (B, K, X, Y) and boxes (B, C', X, Y) of maps (B, C, X, Y), one a modality.
+        """Return heat (B, K, X, Y) and boxes (B, C', X, Y) of maps (B, C, X, Y), one a branch.
 
         Args:
-            weight: (B, M) of the modalities; 0: absent.
+            weight: (B, M) of the branches; 0: absent.
             maps: M of them.
         """
         said: HeadMaps = self.head(self.backbone(self.fuser(torch.stack(maps, dim=1), weight)))
@@ -90,21 +100,22 @@ class FusionNetwork(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        encoders: dict[str, nn.Module] = {}
-        if "camera" in config.modalities:
-            encoders["camera"] = CameraBranch(config)
-        if "lidar" in config.modalities:
-            encoders["lidar"] = PointBranch(config, LIDAR_COLUMNS, "above_ground")
-        if "radar" in config.modalities:
-            encoders["radar"] = PointBranch(config, RADAR_COLUMNS, "")
-        self.encoders = nn.ModuleDict(encoders)
+        self.encoders = nn.ModuleDict(
+            {
+                name: CameraBranch(config)
+                if name == "camera"
+                else PointBranch(config, COLUMNS[name])
+                for name in config.branches
+            }
+        )
+        self.painter = Painter(config.image_channels) if "paint" in config.early else None
         self.trunk: nn.Module = Trunk(config)
         self.alone = nn.ModuleDict(
-            {name: SmallHead(config.channels, len(config.classes)) for name in config.modalities}
+            {name: SmallHead(config.channels, len(config.classes)) for name in config.branches}
         )
 
     def forward(self, inputs: BevInputs, grid: BevGrid | None = None) -> BevOutputs:
-        """Answer for a batch; what one modality alone would say is given in training only.
+        """Answer for a batch; what one branch alone would say is given in training only.
 
         Args:
             inputs: the batch.
@@ -112,29 +123,68 @@ class FusionNetwork(nn.Module):
         """
         grid = grid or self.config.grid
         map_grid = grid.coarser(2)
-        order = [MODALITIES.index(name) for name in self.config.modalities]
-        weight = inputs.weight[:, order]
+        weights = self._weights(inputs)
+        images = self._images(inputs, weights)
         maps: dict[str, torch.Tensor] = {}
         depth_logits = None
-        for column, name in enumerate(self.config.modalities):
-            rows = torch.nonzero(weight[:, column] > 0).flatten()
+        for name, weight in weights.items():
+            rows = torch.nonzero(weight > 0).flatten()
             if not len(rows):
                 continue
             if name == "camera":
-                encoded, depth_logits = self.encoders[name](inputs, rows, map_grid)
+                encoded, depth_logits = self.encoders[name](images, rows, map_grid)
             else:
-                points = inputs.lidar if name == "lidar" else inputs.radar
-                points = _of_frames(points, rows, len(inputs))
+                points = _of_frames(self._points(name, inputs, images), rows, len(inputs))
                 encoded = self.encoders[name](points, len(rows), grid)
             maps[name] = _placed(encoded, rows, len(inputs))
-        shape = (len(inputs), self.config.channels, *map_grid.shape)
-        nothing = weight.new_zeros(shape)
-        heat, box = self.trunk(weight, *(maps.get(n, nothing) for n in self.config.modalities))
+        weight = torch.stack(list(weights.values()), dim=1)  # (B, M)
+        nothing = weight.new_zeros(len(inputs), self.config.channels, *map_grid.shape)
+        heat, box = self.trunk(weight, *(maps.get(name, nothing) for name in weights))
         return BevOutputs(
             fused=HeadMaps(heat=heat, box=box),
             alone={n: self.alone[n](maps[n]) for n in maps} if self.training else {},
             depth_logits=depth_logits,
         )
+
+    def _weights(self, inputs: BevInputs) -> dict[str, torch.Tensor]:
+        """Return what each branch counts in each frame (B,)."""
+        of = {name: inputs.weight[:, column] for column, name in enumerate(MODALITIES)}
+        if inputs.cameras is None:
+            of["camera"] = torch.zeros_like(of["camera"])
+        of[JOINT] = torch.maximum(of["lidar"], of["radar"])
+        return {name: of[name] for name in self.config.branches}
+
+    def _images(
+        self, inputs: BevInputs, weights: Mapping[str, torch.Tensor]
+    ) -> ImageFeatures | None:
+        """Return the features of the images that take part; None: there are none."""
+        if inputs.cameras is None or "camera" not in weights:
+            return None
+        shown = torch.nonzero(weights["camera"][inputs.cameras.frame] > 0).flatten()
+        if not len(shown):
+            return None
+        branch = self.encoders["camera"]
+        assert isinstance(branch, CameraBranch)
+        return branch.encode(inputs.cameras, shown)
+
+    def _points(self, name: str, inputs: BevInputs, images: ImageFeatures | None) -> PointInputs:
+        """Return the cloud of a branch, painted where that is asked for."""
+        if name == JOINT:
+            present = inputs.weight > 0
+            lidar, radar = (
+                _where(points, present[:, MODALITIES.index(kind)])
+                for points, kind in ((inputs.lidar, "lidar"), (inputs.radar, "radar"))
+            )
+            points = joined(lidar, radar)
+        else:
+            points = inputs.lidar if name == "lidar" else inputs.radar
+        return points if self.painter is None else self.painter(points, images)
+
+
+def _where(points: PointInputs, present: torch.Tensor) -> PointInputs:
+    """Keep the points of the frames (B,) in which their sensor is present."""
+    kept = present[points.frame]
+    return PointInputs(points=points.points[kept], frame=points.frame[kept])
 
 
 def _of_frames(points: PointInputs, rows: torch.Tensor, frames: int) -> PointInputs:

@@ -23,6 +23,13 @@ from mm_fusion.config_tree import from_mapping
 from mm_fusion.errors import ConfigError
 from mm_fusion.geometry.grid import BevGrid
 from mm_fusion.objects import CLASSES
+from mm_fusion.settings import require
+
+EARLY = {  # and the modalities it needs
+    "paint": ("camera",),  # points carry what the image shows where they are
+    "joint": ("lidar", "radar"),  # points and returns are one cloud
+}
+JOINT = "points"  # the branch of that cloud
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +48,7 @@ class NetworkConfig:
     depths: tuple[int, ...] = (48, 96, 128)  # channels of the backbone's stages, each half as fine
     blocks: int = 2  # residual blocks a stage
     fuser: str = "gated"
+    early: tuple[str, ...] = ()  # what is fused before the encoders, of EARLY
     image_height: int = 192
     image_width: int = 640
     image_channels: int = 48
@@ -48,6 +56,10 @@ class NetworkConfig:
     depth_step_m: float = 1.6
 
     def __post_init__(self) -> None:
+        for name in self.early:
+            require(name in EARLY, f"early fusion {name!r} is not known; {', '.join(EARLY)} are")
+            lacking = [m for m in EARLY[name] if m not in self.modalities]
+            require(not lacking, f"early fusion {name!r} needs the modality {lacking}")
         if strangers := sorted(set(self.classes) - set(CLASSES)):
             raise ConfigError(
                 f"classes: {strangers[0]!r} is not known; known: {', '.join(CLASSES)}"
@@ -57,6 +69,13 @@ class NetworkConfig:
                 f"grid: {self.grid.shape[0]} x {self.grid.shape[1]} cells cannot be halved "
                 f"{len(self.depths)} times; choose multiples of {self.coarsest}"
             )
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """What the fuser fuses: a map of each modality, or of those that are one before it."""
+        if "joint" not in self.early:
+            return self.modalities
+        return (*(m for m in self.modalities if m not in EARLY["joint"]), JOINT)
 
     @property
     def coarsest(self) -> int:

@@ -45,6 +45,7 @@ SCALES = {  # a unit of each column, so that all are near 1
     "rcs": 50.0,
     "ray_x": 1.0,
     "ray_y": 1.0,
+    "is_radar": 1.0,
 }
 MANY = 4.0  # log of the points of a full pillar
 SLICES = 8
@@ -58,7 +59,13 @@ class PillarEncoder(nn.Module):
     units: torch.Tensor
 
     def __init__(
-        self, grid: BevGrid, columns: Sequence[str], channels: int, *, slices_of: str = ""
+        self,
+        grid: BevGrid,
+        columns: Sequence[str],
+        channels: int,
+        *,
+        slices_of: str = "",
+        painted: int = 0,
     ) -> None:
         """Make an encoder.
 
@@ -67,13 +74,15 @@ class PillarEncoder(nn.Module):
             columns: names of the points' columns; x, y and z come first.
             channels: of the map.
             slices_of: a column whose occupied heights are told pillar by pillar; empty: none.
+            painted: further columns, which an image tells.
         """
         super().__init__()
         self.grid = grid
         self.channels = channels
         self._sliced = columns.index(slices_of) if slices_of else -1
-        self.register_buffer("units", torch.tensor([1 / SCALES[name] for name in columns]))
-        features = len(columns) + 5  # and from the pillar's mean (3) and centre (2)
+        units = torch.tensor([1 / SCALES[name] for name in columns] + [1.0] * painted)
+        self.register_buffer("units", units)
+        features = len(units) + 5  # and from the pillar's mean (3) and centre (2)
         # a layer norm knows no batch: an absent sensor or a single point cannot shift it
         self.point = nn.Sequential(nn.Linear(features, channels), nn.LayerNorm(channels), nn.ReLU())
         told = channels + 1 + (SLICES if slices_of else 0)
