@@ -24,7 +24,9 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 
+from mm_fusion.config import FusionConfig, LearnedConfig
 from mm_fusion.errors import ConfigError
 from mm_fusion.verb_parts import asked_config, frame_names, progress_bar
 
@@ -136,6 +138,9 @@ def bench(args: argparse.Namespace) -> None:
     if args.tracker:
         _bench_tracker(args)
         return
+    if args.detector is not None:
+        _bench_detector(args)
+        return
     from mm_fusion.ros.bench import bench_bag, bench_transport, print_bench
 
     if args.transport:
@@ -143,7 +148,9 @@ def bench(args: argparse.Namespace) -> None:
     elif args.bag is not None:
         figures = bench_bag(args.bag, rate=args.rate, objects_hz=args.objects_hz)
     else:
-        raise ConfigError("bench: give --bag BAG, or --transport or --tracker for that alone")
+        raise ConfigError(
+            "bench: give --bag BAG, or --transport, --tracker or --detector SOURCE for that alone"
+        )
     if args.json:
         print(json.dumps(figures, indent=1, sort_keys=True))
     else:
@@ -160,3 +167,24 @@ def _bench_tracker(args: argparse.Namespace) -> None:
         print_tracker(figures)
     if args.plot:
         plot_costs(figures, args.plot)
+
+
+def _bench_detector(args: argparse.Namespace) -> None:
+    from mm_fusion.detection.shipped import LEARNED, chosen
+    from mm_fusion.evaluation.detector_bench import FRAMES, detector_cost, print_cost, runs
+    from mm_fusion.recordings.bag import BagRecording
+    from mm_fusion.recordings.open import open_recording
+
+    recording = open_recording(args.detector, frames=FRAMES)
+    if isinstance(recording, BagRecording):
+        raise ConfigError("bench: --detector takes a data set, whose frames are matched already")
+    named = LearnedConfig(checkpoint=str(args.checkpoint or ""))
+    config = chosen(FusionConfig(learned=named), recording.layout)
+    if config.detector not in LEARNED:
+        raise ConfigError(f"bench: no weights for {recording.layout}; give --checkpoint FILE")
+    with progress_bar("measuring", runs() * len(recording)) as bar:
+        cost = detector_cost(recording, replace(config, detector="learned"), progress=bar.update)
+    if args.json:
+        print(json.dumps(cost.as_dict(), indent=1))
+    else:
+        print_cost(cost)

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from mm_fusion.calibration import Calibration
 from mm_fusion.config import LearnedConfig
@@ -33,13 +34,14 @@ from mm_fusion.detection.shipped import weights_of
 from mm_fusion.geometry.boxes import inside
 from mm_fusion.geometry.pinhole import project_ego
 from mm_fusion.model.backends import accelerated, chosen_backend
-from mm_fusion.model.checkpoint import Card, load_checkpoint
+from mm_fusion.model.checkpoint import TRAINING_ONLY, Card, load_checkpoint
 from mm_fusion.model.decode import DecodeConfig, decode
 from mm_fusion.model.device import device_of
 from mm_fusion.model.folding import folded
 from mm_fusion.model.image_inputs import image_arrays
 from mm_fusion.model.inputs import BevInputs, CameraInputs, batch_of
 from mm_fusion.model.network import FusionNetwork
+from mm_fusion.model.outputs import BevOutputs
 from mm_fusion.objects import SEEN_BY, Objects
 from mm_fusion.preprocess.image import decode as decode_image
 from mm_fusion.records import EgoFrame
@@ -81,8 +83,7 @@ class LearnedDetector:
         if not self.needs_any_of & frame.present_kinds:
             return Objects.none()
         inputs = self.inputs_of(frame)
-        with torch.inference_mode():
-            outputs = self._network(inputs.to(self._device))
+        outputs = self.answer(inputs)
         settings = DecodeConfig(
             least_score=self._config.score_threshold,
             overlap=self._config.overlap,
@@ -92,6 +93,27 @@ class LearnedDetector:
             outputs.fused, self._shape.map_grid, self._shape.classes, inputs.planes, settings
         )
         return _with_evidence(objects, frame, self._calibration)
+
+    def answer(self, inputs: BevInputs) -> BevOutputs:
+        """Return what the network says."""
+        with torch.inference_mode():
+            outputs: BevOutputs = self._network(inputs.to(self._device))
+        return outputs
+
+    @property
+    def parameters(self) -> int:
+        """How many weights detection uses, of a network that torch runs."""
+        return sum(
+            weights.numel()
+            for name, weights in self._network.named_parameters()
+            if not name.startswith(TRAINING_ONLY)
+        )
+
+    def gmacs(self, inputs: BevInputs) -> float:
+        """Count the multiplications and additions of an answer in 10^9, of one that torch runs."""
+        with FlopCounterMode(display=False) as counter:
+            self.answer(inputs)
+        return float(counter.get_total_flops()) / 2e9
 
     def inputs_of(self, frame: EgoFrame) -> BevInputs:
         """Return what the network is given of one frame."""

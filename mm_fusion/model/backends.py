@@ -66,8 +66,8 @@ def chosen_backend(name: str, device: torch.device) -> str:
         ConfigError: what it needs is not installed, or it cannot use the device.
     """
     if name == "auto":
-        return "openvino" if device.type == "cpu" and _installed("openvino") else "eager"
-    if not _installed(name):
+        return "openvino" if device.type == "cpu" and is_installed("openvino") else "eager"
+    if not is_installed(name):
         raise ConfigError(
             f"learned.backend is '{name}' but {' or '.join(NEEDS[name])} is not installed; "
             f"pip install {' '.join(NEEDS[name])}, or choose auto"
@@ -80,7 +80,8 @@ def chosen_backend(name: str, device: torch.device) -> str:
     return name
 
 
-def _installed(name: str) -> bool:
+def is_installed(name: str) -> bool:
+    """Tell whether a backend can be had."""
     return all(find_spec(package) for package in NEEDS[name])
 
 
