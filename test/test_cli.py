@@ -213,7 +213,9 @@ def test_a_data_set_becomes_a_bag_that_runs(kitti_raw, tmp_path, capsys):
 
 def test_settings_come_from_the_file(astyx, tmp_path):
     config, out = tmp_path / "c.yaml", tmp_path / "r.json"
-    config.write_text("/**: {ros__parameters: {geometric: {score_threshold: 1.0}}}")
+    config.write_text(
+        "/**: {ros__parameters: {detector: geometric, geometric: {score_threshold: 1.0}}}"
+    )
     argv = ["run", str(astyx), "--out", str(out), "--frames", "2", "--config", str(config)]
     assert main(argv) == 0
     assert list(json.loads(out.read_text())["results"].values()) == [[], []]

@@ -30,7 +30,7 @@ from mm_fusion.evaluation.labels import labelled_frames
 from mm_fusion.evaluation.matching import Matches, ScoredFrame, match
 from mm_fusion.evaluation.results import Results, objects_of
 from mm_fusion.evaluation.scope import pair_all
-from mm_fusion.evaluation.scores import ClassScore, Score, score
+from mm_fusion.evaluation.scores import ClassScore, Score, reliability, score
 from mm_fusion.geometry.rigid import invert
 from mm_fusion.objects import CLASSES
 
@@ -128,6 +128,9 @@ def print_score(figures: Score, title: str) -> None:
         f"called. mAP {_text(figures.mean_ap)}, NDS {_text(figures.nds)} (nuScenes definitions; "
         "attributes count as wrong)"
     )
+    away = [f"{row.name} {_text(row.calibration, 2)}" for row in figures.classes if row.detections]
+    if away:
+        console.print(f"Mean distance of scores from the share of hits: {', '.join(away)}.")
 
 
 def _text(value: float, digits: int = 3) -> str:
@@ -135,16 +138,22 @@ def _text(value: float, digits: int = 3) -> str:
 
 
 def plot_score(curves: Curves, path: Path) -> None:
-    """Draw precision over recall, a line a class, into a PNG."""
+    """Draw precision over recall, and hits over scores, a line a class, into a PNG."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    axes, scores = figure.subplots(1, 2)
     for name, matches in curves.items():
         hits = matches.hit.cumsum()
         axes.plot(hits / max(matches.objects, 1), hits / np.arange(1, len(hits) + 1), label=name)
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
     axes.grid(alpha=0.3)
     axes.legend()
+    for name, matches in curves.items():
+        said, true, _ = reliability(matches).T
+        scores.plot(said, true, marker="o", label=name)
+    scores.plot([0, 1], [0, 1], color="0.6", linewidth=0.8)
+    scores.set(xlabel="score", ylabel="share of hits", xlim=(0, 1), ylim=(0, 1.02))
+    scores.grid(alpha=0.3)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, format="png", dpi=120)

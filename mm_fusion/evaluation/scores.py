@@ -17,6 +17,8 @@
 Sources: Caesar et al., "nuScenes", CVPR 2020, section 3.1 (AP over centre distances, true-positive
 errors, NDS); Simonelli et al., "Disentangling Monocular 3D Object Detection", ICCV 2019 (AP at 40
 recall positions).
+
+Axis letters: B bins of scores.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from mm_fusion.records import Float64
 
 AP_DISTANCES_M = (0.5, 1.0, 2.0, 4.0)
 TP_DISTANCE_M = 2.0  # of the true-positive errors
+BINS = 10  # of scores
 LOW = 0.1  # recall and precision below this do not count for AP
 
 
@@ -54,6 +57,7 @@ class ClassScore:
     scale: float  # 1 - IoU of the aligned boxes
     yaw_rad: float
     velocity_mps: float
+    calibration: float  # mean distance of a score from the share of hits among its like
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +115,7 @@ def _class_score(frames: Sequence[ScoredFrame], label: int | None, distance_m: f
         scale=errors[1],
         yaw_rad=errors[2],
         velocity_mps=errors[3],
+        calibration=calibration_error(found),
     )
 
 
@@ -126,6 +131,26 @@ def average_precision(matches: Matches) -> float:
     over_recall = np.interp(at, hits / matches.objects, precision, right=0)
     above = np.clip(over_recall[round(100 * LOW) + 1 :] - LOW, 0, None)
     return float(above.mean()) / (1 - LOW)
+
+
+def reliability(matches: Matches) -> Float64:
+    """Return mean score, share of hits and count (B, 3) of each tenth of scores that has any."""
+    tenth = np.minimum((matches.scores * BINS).astype(np.int64), BINS - 1)
+    rows = [
+        [matches.scores[of].mean(), matches.hit[of].mean(), of.sum()]
+        for of in (tenth == number for number in range(BINS))
+        if of.any()
+    ]
+    return np.array(rows, np.float64).reshape(-1, 3)
+
+
+def calibration_error(matches: Matches) -> float:
+    """Return how far scores are from the share of hits, over tenths; NaN without a detection.
+
+    Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, eq. (3).
+    """
+    score, hits, count = reliability(matches).T
+    return float(np.abs(score - hits) @ count / count.sum()) if len(count) else float("nan")
 
 
 def average_precision_r40(matches: Matches) -> float:

@@ -14,6 +14,8 @@
 
 """Figures worked by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -21,7 +23,13 @@ from numpy.testing import assert_allclose
 from mm_fusion.errors import RecordingError
 from mm_fusion.evaluation.matching import Matches, ScoredFrame, match
 from mm_fusion.evaluation.results import Results, boxes_of, load_results, objects_of, save_results
-from mm_fusion.evaluation.scores import average_precision, average_precision_r40, score
+from mm_fusion.evaluation.scores import (
+    average_precision,
+    average_precision_r40,
+    calibration_error,
+    reliability,
+    score,
+)
 from mm_fusion.geometry.rigid import compose, invert, rotation_from_rpy
 from mm_fusion.objects import CLASSES, Objects
 
@@ -57,6 +65,17 @@ def found(hits, total):
         truth=np.zeros(count, int),
         objects=total,
     )
+
+
+def test_calibration_is_the_mean_distance_of_scores_from_hits():
+    told = replace(
+        found([1, 1, 0, 1, 0, 0], 9), scores=np.array([1.0, 0.92, 0.9, 0.56, 0.54, 0.05])
+    )
+    # of the upper tenth: mean score 0.94, 2 of 3 hit; middle: 0.55, 1 of 2; lowest: 0.05, 0 of 1
+    rows = np.array([[0.05, 0, 1], [0.55, 0.5, 2], [0.94, 2 / 3, 3]])
+    assert_allclose(reliability(told), rows)
+    assert calibration_error(told) == pytest.approx((0.05 + 2 * 0.05 + 3 * (0.94 - 2 / 3)) / 6)
+    assert np.isnan(calibration_error(found([], 4)))
 
 
 def test_the_better_detection_of_two_takes_the_car_and_the_other_is_a_false_alarm():
