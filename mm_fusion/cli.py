@@ -160,6 +160,9 @@ def _add_tools(added: Verbs) -> None:
         added, scoring_verbs.train, "train the fusion network; goes on where it was interrupted"
     )
     train.add_argument("settings", type=Path, metavar="CONFIG", help="YAML of the training")
+    train.add_argument(
+        "--set", action="append", metavar="KEY=VALUE", help="a setting, as network.fuser=concat"
+    )
     train.add_argument("--source", type=Path, help="data set or bag, instead of the settings'")
     train.add_argument("--out", type=Path, required=True, metavar="DIR", help="state, log, weights")
     train.add_argument("--fold", type=int, help="the part kept out, instead of the settings'")

@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 from mm_fusion.errors import ConfigError
@@ -191,13 +192,18 @@ def stack(args: argparse.Namespace) -> None:
 def train(args: argparse.Namespace) -> None:
     """Train the fusion network, or go on with it."""
     from mm_fusion.model.device import device_of
+    from mm_fusion.training.train_config import load_train_config
     from mm_fusion.training.training import train as run_training
 
+    config = load_train_config(args.settings, args.set or ())
+    data = replace(
+        config.data,
+        source=str(args.source or config.data.source),
+        fold=config.data.fold if args.fold is None else args.fold,
+    )
     run_training(
-        args.settings,
+        replace(config, data=data),
         args.out,
-        source=args.source,
-        fold=args.fold,
         threads=args.threads,
         device=device_of(args.device),
         bar=progress_bar,

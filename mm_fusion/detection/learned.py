@@ -109,6 +109,11 @@ class LearnedDetector:
             if not name.startswith(TRAINING_ONLY)
         )
 
+    @property
+    def threads(self) -> int:
+        """On how many threads of the CPU it runs."""
+        return torch.get_num_threads()
+
     def gmacs(self, inputs: BevInputs) -> float:
         """Count the multiplications and additions of an answer in 10^9, of one that torch runs."""
         with FlopCounterMode(display=False) as counter:

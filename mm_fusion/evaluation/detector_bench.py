@@ -27,7 +27,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -117,7 +116,7 @@ def detector_cost(
         points=int(np.median([len(frame.points_ego) for frame in clouds])),
         returns=int(np.median([len(frame.radar_ego) for frame in clouds])),
         images=int(np.median([len(frame.images) for frame in clouds])),
-        threads=torch.get_num_threads(),
+        threads=network.threads,
         peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         backends=tuple(_cost(name, alone[name], taken[name]) for name in names),
     )

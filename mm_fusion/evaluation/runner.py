@@ -77,6 +77,8 @@ def run(
     dropped = {kind for w in without for kind in ALSO_WITHOUT.get(w, (w,))}
     sensors = tuple(s for s in recording.sensors if s.kind not in dropped)
     if not any(s.kind in FRAMED_KINDS for s in sensors):
+        if not without:
+            raise ConfigError(f"{recording.layout} has no camera, LiDAR or radar here")
         raise ConfigError(f"--without {','.join(without)} leaves no sensor of {recording.layout}")
     config = replace(config, sensors=sensors)
     if recording.layout == "rosbag2":

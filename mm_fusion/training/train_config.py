@@ -16,8 +16,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from mm_fusion.config_tree import from_mapping
 from mm_fusion.errors import ConfigError
@@ -81,11 +85,29 @@ class TrainConfig(Checked):
     licence: str = setting("Apache-2.0", "of the weights: the data's, where that binds them")
 
 
-def load_train_config(path: Path) -> TrainConfig:
+def load_train_config(path: Path, changes: Sequence[str] = ()) -> TrainConfig:
     """Read a training's settings; what the file does not name keeps its default.
+
+    Args:
+        path: YAML.
+        changes: instead of the file's: `group.setting=value`, the value as YAML spells it.
 
     Raises:
         ConfigError: it is missing, malformed, or holds an unknown or absurd setting.
     """
-    tree = read_yaml(path, "training settings", ConfigError)
-    return from_mapping(TrainConfig, tree or {})
+    tree = read_yaml(path, "training settings", ConfigError) or {}
+    for change in changes:
+        name, equals, text = change.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {change}: give a setting and its value, as seed=1")
+        _put(tree, name.split("."), yaml.safe_load(text))
+    return from_mapping(TrainConfig, tree)
+
+
+def _put(tree: dict[str, Any], path: list[str], value: Any) -> None:  # noqa: ANN401  # any YAML
+    *groups, leaf = path
+    for group in groups:
+        tree = tree.setdefault(group, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"--set {'.'.join(path)}: {group} is no group of settings")
+    tree[leaf] = value

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +29,7 @@ from mm_fusion.model.checkpoint import Card, save_checkpoint
 from mm_fusion.recordings.open import open_recording
 from mm_fusion.training.group import Group
 from mm_fusion.training.samples import Sample, load_samples, parts
-from mm_fusion.training.train_config import TrainConfig, load_train_config
+from mm_fusion.training.train_config import TrainConfig
 from mm_fusion.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -44,23 +43,19 @@ Bar = Callable[[str, float], AbstractContextManager[Any]]
 
 
 def train(
-    settings: Path,
+    config: TrainConfig,
     out: Path,
     *,
-    source: Path | None,
-    fold: int | None,
     threads: int | None,
     device: torch.device,
     bar: Bar,
     say: Callable[[str], object],
 ) -> None:
-    """Train from a file of settings; an interrupted training goes on.
+    """Train; an interrupted training goes on.
 
     Args:
-        settings: YAML.
+        config: every setting.
         out: folder of the state, the log, the names of the frames kept out, and the weights.
-        source: instead of the settings' own.
-        fold: instead of the settings' own.
         threads: of the CPU; None: as many as torch takes.
         device: where it is learnt.
         bar: makes a progress bar of a name and a total.
@@ -69,13 +64,9 @@ def train(
     Raises:
         ConfigError: a setting is absurd, or no data is named.
     """
-    config = load_train_config(settings)
     data = config.data
-    data = replace(data, source=str(source)) if source is not None else data
-    data = replace(data, fold=fold) if fold is not None else data
-    config = replace(config, data=data)
     if not data.source:
-        raise ConfigError(f"{settings} names no data; set data.source, or give --source")
+        raise ConfigError("training: the settings name no data; set data.source, or give --source")
     if threads:
         torch.set_num_threads(threads)
     recording = open_recording(Path(data.source), layout=data.layout or None)

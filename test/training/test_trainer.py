@@ -194,3 +194,19 @@ def test_absurd_settings_are_refused(tmp_path, text, sentence):
     path.write_text(text)
     with pytest.raises(ConfigError, match=sentence):
         load_train_config(path)
+
+
+def test_single_settings_are_changed_from_outside(tmp_path):
+    path = tmp_path / "train.yaml"
+    path.write_text("optimizer: {epochs: 9}")
+    changes = ["network.fuser=concat", "network.early=[paint]", "optimizer.batch=8", "seed=3"]
+    config = load_train_config(path, changes)
+    assert (config.network.fuser, config.network.early) == ("concat", ("paint",))
+    assert (config.optimizer.epochs, config.optimizer.batch, config.seed) == (9, 8, 3)
+    for change, sentence in (
+        ("seed", "--set seed: give a setting and its value"),
+        ("seed.more=1", "seed is no group of settings"),
+        ("network.colour=1", "unknown setting network.colour"),
+    ):
+        with pytest.raises(ConfigError, match=sentence):
+            load_train_config(path, ["seed=3", change])

@@ -89,7 +89,7 @@ def test_the_weights_detect_on_what_was_kept_out(trained, astyx, tmp_path):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ([], "names no data; set data.source, or give --source"),
+        ([], "name no data; set data.source, or give --source"),
         (["--source", "/nowhere"], "/nowhere"),
         (["--fold", "7"], "data.fold is 7; of 3 folds the last is 2"),
     ],
