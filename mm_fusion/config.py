@@ -177,10 +177,27 @@ class GeometricConfig(Checked):
     )
 
 
+LATE_HEADS = (
+    "lidar",
+    "radar",
+    "geometric",
+    "learned",
+    "learned_camera",
+    "learned_lidar",
+    "learned_radar",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LateConfig(Checked):
     """Late fusion: several detectors, each with its own sensors, and one answer."""
 
+    heads: tuple[str, ...] = setting(
+        ("lidar", "radar"),
+        "detectors that are asked: training-free ones of one sensor or of all (geometric), "
+        "the network with all sensors or with one",
+        choices=LATE_HEADS,
+    )
     method: str = setting(
         "weighted",
         "how scores are fused: mean of all who could see it, vote of them, or learned weights",
@@ -202,6 +219,10 @@ class LateConfig(Checked):
 
     def __post_init__(self) -> None:
         Checked.__post_init__(self)
+        require(
+            len(set(self.heads)) == len(self.heads) > 0,
+            f"late.heads is {list(self.heads)}; name at least one detector, and none twice",
+        )
         require(
             self.method != "stacked" or bool(self.stacking_file),
             "late.method is 'stacked' but late.stacking_file is empty; name the file of the "

@@ -67,7 +67,7 @@ def play(args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the pipeline over a recording, without ROS."""
-    from mm_fusion.detection.shipped import LEARNED, chosen
+    from mm_fusion.detection.shipped import chosen, runs_network
     from mm_fusion.evaluation.results import save_results
     from mm_fusion.evaluation.runner import collect
     from mm_fusion.evaluation.runner import run as run_pipeline
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> None:
     boxes = sum(len(boxes) for boxes in results.frames.values())
     what = "boxes of tracks" if args.tracks else "objects"
     print(f"{args.out}: {len(results.frames)} frames, {boxes} {what}, detector {config.detector}")
-    if config.detector in LEARNED:
+    if runs_network(config):
         from mm_fusion.detection.learned import card_of
 
         card = card_of(config.learned)
@@ -170,7 +170,7 @@ def _bench_tracker(args: argparse.Namespace) -> None:
 
 
 def _bench_detector(args: argparse.Namespace) -> None:
-    from mm_fusion.detection.shipped import LEARNED, chosen
+    from mm_fusion.detection.shipped import chosen, runs_network
     from mm_fusion.evaluation.detector_bench import FRAMES, detector_cost, print_cost, runs
     from mm_fusion.recordings.bag import BagRecording
     from mm_fusion.recordings.open import open_recording
@@ -180,7 +180,7 @@ def _bench_detector(args: argparse.Namespace) -> None:
         raise ConfigError("bench: --detector takes a data set, whose frames are matched already")
     named = LearnedConfig(checkpoint=str(args.checkpoint or ""))
     config = chosen(FusionConfig(learned=named), recording.layout)
-    if config.detector not in LEARNED:
+    if not runs_network(config):
         raise ConfigError(f"bench: no weights for {recording.layout}; give --checkpoint FILE")
     with progress_bar("measuring", runs() * len(recording)) as bar:
         cost = detector_cost(recording, replace(config, detector="learned"), progress=bar.update)

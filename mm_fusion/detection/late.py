@@ -30,7 +30,7 @@ import numpy as np
 
 from mm_fusion.calibration import Calibration
 from mm_fusion.config import FusionConfig, LateConfig
-from mm_fusion.detection.late_heads import Head, sensor_heads
+from mm_fusion.detection.late_heads import Head, heads_of
 from mm_fusion.detection.late_matching import group
 from mm_fusion.detection.late_merging import merge
 from mm_fusion.detection.stacking import Stacking, feature_names, feature_rows
@@ -137,5 +137,5 @@ class LateFusionDetector:
 
 
 def late_fusion(config: FusionConfig) -> LateFusionDetector:
-    """Build late fusion of the single-sensor detectors, as the settings say."""
-    return LateFusionDetector(sensor_heads(config.geometric), config.late)
+    """Build late fusion of the detectors that the settings name."""
+    return LateFusionDetector(heads_of(config), config.late)

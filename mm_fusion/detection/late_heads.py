@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mm_fusion.config import GeometricConfig
+from mm_fusion.config import FusionConfig
 from mm_fusion.detection.detector import Detector
 from mm_fusion.detection.geometric import GeometricDetector
 from mm_fusion.objects import Objects
@@ -32,6 +32,16 @@ from mm_fusion.records import Bool, EgoFrame, Float32, Float64, Int64
 
 AZIMUTHS = 36  # ten degrees each
 EVERY_KIND = frozenset({"lidar", "radar", "camera"})
+NETWORK = "learned"  # begins the names of its heads
+KINDS = {  # of sensor that each head is shown
+    "lidar": frozenset({"lidar", "camera"}),
+    "radar": frozenset({"radar"}),
+    "geometric": EVERY_KIND,
+    "learned": EVERY_KIND,
+    "learned_camera": frozenset({"camera"}),
+    "learned_lidar": frozenset({"lidar"}),
+    "learned_radar": frozenset({"radar"}),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,13 +78,28 @@ class Head:
         return looked
 
 
-def sensor_heads(config: GeometricConfig) -> tuple[Head, ...]:
-    """Return the geometric detector twice: without radar, and with nothing else."""
-    geometric = GeometricDetector(config)
-    return (
-        Head(name="lidar", detector=geometric, kinds=frozenset({"lidar", "camera"})),
-        Head(name="radar", detector=geometric, kinds=frozenset({"radar"})),
+def heads_of(config: FusionConfig) -> tuple[Head, ...]:
+    """Return the detectors that the settings ask for.
+
+    Raises:
+        CheckpointError: the network's weights are missing or do not fit.
+        ConfigError: no weights are named for a network.
+    """
+    geometric = GeometricDetector(config.geometric)
+    return tuple(
+        Head(
+            name=name,
+            detector=_network(config) if name.startswith(NETWORK) else geometric,
+            kinds=KINDS[name],
+        )
+        for name in config.late.heads
     )
+
+
+def _network(config: FusionConfig) -> Detector:
+    from mm_fusion.detection.learned import learned_detector  # torch is heavy
+
+    return learned_detector(config.learned)
 
 
 def only(frame: EgoFrame, kinds: Collection[str]) -> EgoFrame:

@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mm_fusion.config import FusionConfig
+from mm_fusion.detection.late_heads import NETWORK
 from mm_fusion.errors import CheckpointError, ConfigError
 
 FOLDER = Path(__file__).with_name("weights")
@@ -49,6 +50,12 @@ def weights_of(name_or_file: str) -> Path:
     return known.get(name_or_file, Path(name_or_file))
 
 
+def runs_network(config: FusionConfig) -> bool:
+    """Tell whether the detector that is named, not `auto`, is a network or asks one."""
+    late = config.detector == "late" and any(h.startswith(NETWORK) for h in config.late.heads)
+    return late or config.detector in LEARNED
+
+
 def chosen(config: FusionConfig, layout: str = "") -> FusionConfig:
     """Return the settings with `auto` replaced by the detector it means.
 
@@ -59,13 +66,13 @@ def chosen(config: FusionConfig, layout: str = "") -> FusionConfig:
         config: settings.
         layout: of the recording, where there is one.
     """
-    if config.detector != "auto":
-        return config
     named = config.learned.checkpoint or (layout if layout in shipped() else "")
-    if not named or not all(find_spec(name) for name in PACKAGES):
-        return replace(config, detector="geometric")
-    learned = replace(config.learned, checkpoint=named)
-    return replace(config, detector="guarded", learned=learned)
+    if config.detector == "auto":
+        able = bool(named) and all(find_spec(name) for name in PACKAGES)
+        config = replace(config, detector="guarded" if able else "geometric")
+    if not runs_network(config):
+        return config
+    return replace(config, learned=replace(config.learned, checkpoint=named))
 
 
 def require_weights(config: FusionConfig) -> None:
@@ -76,7 +83,7 @@ def require_weights(config: FusionConfig) -> None:
         ConfigError: none is named, or what runs them is not installed.
     """
     config = chosen(config)
-    if config.detector not in LEARNED:
+    if not runs_network(config):
         return
     if missing := [name for name in PACKAGES if not find_spec(name)]:
         raise ConfigError(

@@ -24,7 +24,7 @@ import numpy as np
 
 from mm_fusion.config import FusionConfig
 from mm_fusion.detection.late import LateFusionDetector, Opinions
-from mm_fusion.detection.late_heads import sensor_heads
+from mm_fusion.detection.late_heads import heads_of
 from mm_fusion.detection.stacking import Stacking, fit_stacking
 from mm_fusion.errors import RecordingError
 from mm_fusion.evaluation.labels import labelled_frames
@@ -71,9 +71,7 @@ def fit_to(
     Raises:
         RecordingError: none of the frames is labelled.
     """
-    detector = LateFusionDetector(
-        sensor_heads(config.geometric), replace(config.late, method="weighted")
-    )
+    detector = LateFusionDetector(heads_of(config), replace(config.late, method="weighted"))
     said: dict[str, Opinions] = {}
     for frame in run(source, config, tokens=tokens):
         said[frame.token] = detector.opinions(frame.result.frame)

@@ -23,10 +23,10 @@ import torch
 
 from mm_fusion.calibration import Calibration
 from mm_fusion.cli import main
-from mm_fusion.config import FusionConfig, LearnedConfig, SensorConfig
+from mm_fusion.config import FusionConfig, LateConfig, LearnedConfig, SensorConfig
 from mm_fusion.detection import shipped as shipped_weights
 from mm_fusion.detection.learned import learned_detector
-from mm_fusion.detection.shipped import chosen, weights_of
+from mm_fusion.detection.shipped import chosen, runs_network, weights_of
 from mm_fusion.errors import CheckpointError, ConfigError
 from mm_fusion.geometry.grid import BevGrid
 from mm_fusion.model.checkpoint import Card, save_checkpoint
@@ -137,6 +137,33 @@ def test_auto_is_the_guarded_one_where_there_are_weights(checkpoint, monkeypatch
     assert weights_of("weights") == checkpoint
     monkeypatch.setattr(shipped_weights, "find_spec", lambda name: None)
     assert chosen(named).detector == "geometric"  # what would run it is not installed
+
+
+def test_late_fusion_asks_the_network_sensor_by_sensor_and_needs_its_weights(checkpoint):
+    heads = ("learned_lidar", "learned_radar", "geometric")
+    named = LearnedConfig(checkpoint=str(checkpoint), score_threshold=0.3)
+    config = FusionConfig(
+        detector="late", learned=named, late=LateConfig(heads=heads, score_threshold=0.0)
+    )
+    detector = build_pipeline(config).detector
+    assert detector.features[:3] == tuple(f"{head}.score" for head in heads)
+    opinions = detector.opinions(frame())  # of a LiDAR alone
+    reported = opinions.reported.any(axis=0)
+    assert reported[0]
+    assert not reported[1]
+    alone = learned_detector(named).detect(frame())
+    assert opinions.reported[:, 0].sum() == len(alone)
+    with pytest.raises(ConfigError, match=r"learned\.checkpoint is empty"):
+        build_pipeline(FusionConfig(detector="late", late=LateConfig(heads=heads)))
+    of_astyx = chosen(FusionConfig(detector="late", late=LateConfig(heads=heads)), "astyx")
+    assert of_astyx.learned.checkpoint == "astyx"
+    assert not runs_network(FusionConfig(detector="late"))
+
+
+@pytest.mark.parametrize("heads", [(), ("lidar", "lidar")])
+def test_heads_that_cannot_be_are_refused(heads):
+    with pytest.raises(ConfigError, match="name at least one detector, and none twice"):
+        LateConfig(heads=heads)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
