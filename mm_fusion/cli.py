@@ -195,6 +195,7 @@ def _add_tools(added: Verbs) -> None:
         "--detector", type=Path, metavar="SOURCE", help="the learned detector alone, on a data set"
     )
     bench.add_argument("--checkpoint", type=Path, help="of --detector: weights; default: auto's")
+    bench.add_argument("--sync", action="store_true", help="the synchroniser beside a greedy one")
     bench.add_argument("--tracker", action="store_true", help="the tracker alone, on drawn truth")
     bench.add_argument("--plot", type=Path, help="of --tracker: draw its cost here (PNG)")
     bench.add_argument("--seconds", type=positive, default=10.0, help="of --transport")

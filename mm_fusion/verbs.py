@@ -138,6 +138,9 @@ def bench(args: argparse.Namespace) -> None:
     if args.tracker:
         _bench_tracker(args)
         return
+    if args.sync:
+        _bench_sync(args)
+        return
     if args.detector is not None:
         _bench_detector(args)
         return
@@ -149,7 +152,7 @@ def bench(args: argparse.Namespace) -> None:
         figures = bench_bag(args.bag, rate=args.rate, objects_hz=args.objects_hz)
     else:
         raise ConfigError(
-            "bench: give --bag BAG, or --transport, --tracker or --detector SOURCE for that alone"
+            "bench: give --bag BAG, or --transport, --sync, --tracker or --detector SOURCE"
         )
     if args.json:
         print(json.dumps(figures, indent=1, sort_keys=True))
@@ -167,6 +170,17 @@ def _bench_tracker(args: argparse.Namespace) -> None:
         print_tracker(figures)
     if args.plot:
         plot_costs(figures, args.plot)
+
+
+def _bench_sync(args: argparse.Namespace) -> None:
+    from mm_fusion.evaluation.sync_bench import print_sync, sync_bench, sync_steps
+
+    with progress_bar("scenarios", sync_steps()) as bar:
+        figures = sync_bench(progress=bar.update)
+    if args.json:
+        print(json.dumps(figures.as_dict(), indent=1))
+    else:
+        print_sync(figures)
 
 
 def _bench_detector(args: argparse.Namespace) -> None:

@@ -73,4 +73,4 @@ def test_a_recording_without_weights_and_a_bag_are_refused(tmp_path, astyx, caps
     assert main(["bench", "--detector", str(bag)]) == 1
     assert "--detector takes a data set" in capsys.readouterr().err
     assert main(["bench"]) == 1
-    assert "--detector SOURCE for that alone" in capsys.readouterr().err
+    assert "--tracker or --detector SOURCE" in capsys.readouterr().err
