@@ -39,10 +39,8 @@ def test_every_possible_frame_comes_with_the_nearest_of_every_stream(name):
     outcome = tried(RIG, SCENARIOS[name], SyncConfig())
     late = name.startswith("lidar 0.6")
     # a LiDAR that comes 0.6 s late is silent at first: another stream leads until it speaks
-    assert (
-        outcome.ours.frames >= outcome.possible if late else outcome.ours.frames == outcome.possible
-    )
-    assert late or outcome.ours.missed == 0
+    more = outcome.ours.frames - outcome.possible
+    assert more >= 0 if late else (more, outcome.ours.missed) == (0, 0)
     assert outcome.ours.mean_ms <= 1.01 * outcome.best_mean_ms
     assert outcome.ours.frames >= outcome.greedy.frames
 
@@ -53,7 +51,7 @@ def test_the_greedy_one_needs_every_stream_and_never_reset(capsys):
         for name in ("camera0 silent", "played three times")
     )
     assert silent.greedy.frames == 0
-    assert looped.greedy.frames < looped.possible / 2
+    assert looped.greedy.frames < 0.7 * looped.possible
     print_sync(sync_bench.SyncBench(outcomes=(silent, looped), record_us={12: 4.0}))
     printed = capsys.readouterr().out
     assert "played three times" in printed
