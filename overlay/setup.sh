@@ -70,7 +70,7 @@ unset _ROS_WHEELS_BOOTSTRAP_COMPLETE LD_LIBRARY_PATH PYTHONPATH AMENT_PREFIX_PAT
 fresh=()
 grep -qs 'include-system-site-packages = true' "$venv/pyvenv.cfg" && fresh=(--clear)
 "$python" -m venv "${fresh[@]}" "$venv"
-echo "setup: packages of overlay/requirements.lock (2.5 GB on disk; the first time takes a minute or two)"
+echo "setup: packages of overlay/requirements.lock (3.4 GB on disk; the first time takes a minute or two)"
 pip_install -r overlay/requirements.lock
 "$venv/bin/python" overlay/build.py || fail "the interface packages could not be built"
 pip_install --no-build-isolation --no-deps -e .

@@ -25,6 +25,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -165,7 +166,11 @@ def _openvino(part: nn.Module, example: tuple[torch.Tensor, ...]) -> nn.Module:
     model = openvino.convert_model(part, example_input=example)
     model.reshape({given: list(e.shape) for given, e in zip(model.inputs, example, strict=True)})
     settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
-    request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
+    # its compiler gives the calling thread a signal stack, and models that die in another order
+    # than they came leave it one that is freed: no signal would be survived; so, a thread for each
+    with ThreadPoolExecutor(1) as apart:
+        compiled = apart.submit(openvino.Core().compile_model, model, "CPU", settings).result()
+    request = compiled.create_infer_request()
     count = len(model.outputs)
 
     def answer(given: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:

@@ -14,6 +14,7 @@
 
 """Every backend answers as torch does, for any sensors and any number of cameras."""
 
+import subprocess
 import sys
 from importlib.util import find_spec
 
@@ -72,6 +73,43 @@ def test_every_fuser_can_be_handed_over(fuser):
     torch.testing.assert_close(
         answer(quick, batch(1)), answer(network, batch(1)), atol=1e-3, rtol=1e-3
     )
+
+
+SIGNALLED = """
+import ctypes, faulthandler, os, signal
+import torch
+from mm_fusion.model.backends import _openvino
+
+class Stack(ctypes.Structure):
+    _fields_ = [("at", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t)]
+
+def stack_of_signals():
+    stack = Stack()
+    ctypes.CDLL(None).sigaltstack(None, ctypes.byref(stack))
+    return stack.at
+
+faulthandler.enable()
+told = []
+signal.signal(signal.SIGINT, lambda *_: told.append(1))
+before = stack_of_signals()
+example = (torch.zeros(1, 3, 16, 16),)
+parts = [_openvino(torch.nn.Conv2d(3, 8, 3).eval(), example) for _ in range(3)]
+for part in parts:
+    part(*example)
+while parts:
+    assert stack_of_signals() in (before, None), (before, stack_of_signals())
+    os.kill(os.getpid(), signal.SIGINT)
+    del parts[0], part  # the oldest first
+    part = parts[0] if parts else None
+print(len(told))
+"""
+
+
+def test_signals_are_survived_when_networks_come_and_go():
+    need("openvino")
+    words = [sys.executable, "-c", SIGNALLED]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "3\n"), done.stderr
 
 
 def test_nobody_is_told_over_the_network():
