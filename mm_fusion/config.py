@@ -44,6 +44,21 @@ class SensorConfig(Checked):
         0.0, "taken from every stamp of this sensor, for a clock known to be off", low=-10, high=10
     )
     required: bool = setting(False, "publish no frame without it")
+    spin_period_s: float = setting(
+        0.0,
+        "lidar that tells no time per point: seconds of a turn, negative if clockwise from above, "
+        "by which azimuths become times; 0: none",
+        low=-1,
+        high=1,
+    )
+    spin_azimuth_rad: float = setting(
+        0.0, "lidar: where it looks at its stamp, in its own frame", low=-3.1416, high=3.1416
+    )
+    spin_stamp: str = setting(
+        "middle",
+        "lidar: the moment of a turn it is stamped with",
+        choices=("start", "middle", "end"),
+    )
     range_rate_sign: float = setting(
         1.0, "radar: +1 if positive range rates move away, -1 if they close", low=-1, high=1
     )

@@ -30,7 +30,7 @@ import numpy as np
 from mm_fusion.calibration import Calibration
 from mm_fusion.config import SensorConfig
 from mm_fusion.geometry.rigid import invert, moved, rotate, transform
-from mm_fusion.preprocess.deskew import deskewed
+from mm_fusion.preprocess.deskew import deskewed, spun_s
 from mm_fusion.preprocess.radar import forward_speed, over_ground, velocity_at
 from mm_fusion.records import (
     NS_PER_S,
@@ -89,7 +89,9 @@ def align(
     for stream, record in placed.items():
         offset_s = (record.stamp_ns - frame.stamp_ns) / NS_PER_S
         if isinstance(record, LidarScan):
-            _add_lidar(gathered, record, calibration.ego_from[stream], motion, offset_s)
+            _add_lidar(
+                gathered, record, calibration.ego_from[stream], motion, (sensors[stream], offset_s)
+            )
         elif isinstance(record, RadarScan):
             _add_radar(
                 gathered, record, calibration.ego_from[stream], motion, (sensors[stream], offset_s)
@@ -175,10 +177,15 @@ def _add_lidar(
     scan: LidarScan,
     ego_from_lidar: Float64,
     motion: EgoMotion,
-    offset_s: float,
+    setting: tuple[SensorConfig, float],
 ) -> None:
+    sensor, offset_s = setting
+    measured_s = scan.offset_s
+    if sensor.spin_period_s and not measured_s.any():
+        spin = sensor.spin_period_s, sensor.spin_azimuth_rad, sensor.spin_stamp
+        measured_s = spun_s(scan.points_lidar, *spin)
     points_then = _carried(ego_from_lidar, scan.points_lidar)
-    gathered.points.append(deskewed(points_then, scan.offset_s + offset_s, motion))
+    gathered.points.append(deskewed(points_then, measured_s + np.float32(offset_s), motion))
     gathered.intensity.append(scan.intensity)
 
 

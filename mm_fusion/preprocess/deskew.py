@@ -23,6 +23,7 @@ import numpy as np
 
 from mm_fusion.records import EgoMotion, Float32, Float64
 
+SPIN_FROM = {"start": 0.0, "middle": -0.5, "end": -1.0}
 SMALL_TURN_RAD = 1e-4  # below this the sines are replaced by their series
 
 
@@ -55,6 +56,23 @@ def deskewed(points_then: Float64 | Float32, offset_s: Float32, motion: EgoMotio
         point[axis] += first * once[axis] + second * (twice[axis] + np.float32(around[axis]))
         point[axis] += time * np.float32(velocity[axis]) + third * np.float32(back[axis])
     return np.ascontiguousarray(point.T)
+
+
+def spun_s(points_lidar: Float32, period_s: float, azimuth_rad: float, stamp: str) -> Float32:
+    """Return when a spinning LiDAR measured its points, s from its stamp (N,), by where they lie.
+
+    Args:
+        points_lidar: (N, 3) m, in the LiDAR's frame.
+        period_s: of a turn; negative: clockwise, seen from above.
+        azimuth_rad: where it looks at its stamp.
+        stamp: "start", "middle" or "end" of the turn.
+    """
+    x, y, _ = points_lidar.T
+    turns = (np.arctan2(y, x) - np.float32(azimuth_rad)) / (2 * np.pi) * np.sign(period_s)
+    first = SPIN_FROM[stamp]  # turns from the stamp to the earliest point
+    since = np.mod(turns - first, 1.0)
+    since[since >= 1] = 0  # the least negative number there is, rounded
+    return np.asarray((since + first) * abs(period_s), np.float32)
 
 
 def _crossed(vector: Float64, columns: Float32) -> Float32:
