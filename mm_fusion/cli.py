@@ -129,6 +129,12 @@ def _add_scoring(added: Verbs) -> None:
     ablate.add_argument("source", type=Path, metavar="SOURCE")
     add_source_options(ablate)
     add_detector_options(ablate)
+    ablate.add_argument(
+        "--folds", type=Path, nargs="+", metavar="DIR", help="trainings, each on what it kept out"
+    )
+    ablate.add_argument(
+        "--faults", action=argparse.BooleanOptionalAction, default=True, help="try faults too"
+    )
     ablate.add_argument("--class", dest="label", default="car", help="the class that is scored")
     ablate.add_argument("--bootstrap", type=int, default=0, metavar="N", help="draws for intervals")
     ablate.add_argument("--json", type=Path, help="write the figures here")

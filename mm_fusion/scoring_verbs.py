@@ -24,9 +24,13 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mm_fusion.errors import ConfigError
 from mm_fusion.verb_parts import asked_config, frame_names, progress_bar
+
+if TYPE_CHECKING:
+    from mm_fusion.evaluation.ablation import Part
 
 NEAR_M = 30.0  # how far objects are scored unless told otherwise
 FOUND_M = 1.0  # between the centres of a detection and what it found
@@ -113,25 +117,24 @@ def _write_figures(path: Path | None, figures: object) -> None:
 
 def ablate(args: argparse.Namespace) -> None:
     """Score every subset of the sensors, and every fault of one."""
-    from mm_fusion.detection.shipped import chosen
     from mm_fusion.evaluation.ablation import ablate as score_subsets
     from mm_fusion.evaluation.ablation import plot_ablation, print_ablation, runs_of
     from mm_fusion.recordings.bag import BagRecording
     from mm_fusion.recordings.open import open_recording
 
-    config = asked_config(args)
     recording = open_recording(args.source, layout=args.layout, frames=args.frames)
     if isinstance(recording, BagRecording):
         raise ConfigError("ablate: a bag has no frames of its own; give the data set")
-    tokens = frame_names(args.frames_file)
-    count = len(tokens) if tokens is not None else len(recording)
-    with progress_bar("running", count * runs_of({s.kind for s in recording.sensors})) as bar:
+    parts = _parts(args, recording.layout)
+    count = sum(len(recording) if p.tokens is None else len(p.tokens) for p in parts)
+    runs = runs_of({s.kind for s in recording.sensors}, with_faults=args.faults)
+    with progress_bar("running", count * runs) as bar:
         figures = score_subsets(
             recording,
-            chosen(config, recording.layout),
+            parts,
             label=args.label,
             resamples=args.bootstrap,
-            tokens=tokens,
+            with_faults=args.faults,
             progress=bar.update,
         )
     print_ablation(figures, args.source.name)
@@ -139,6 +142,30 @@ def ablate(args: argparse.Namespace) -> None:
     if args.plot:
         plot_ablation(figures, args.plot)
         print(f"plot: {args.plot}")
+
+
+def _parts(args: argparse.Namespace, layout: str) -> list[Part]:
+    """Return the frames and their detectors: of each fold its own, else of all the one."""
+    from mm_fusion.detection.shipped import chosen
+    from mm_fusion.evaluation.ablation import Part
+    from mm_fusion.training.training import HELD_OUT, WEIGHTS
+
+    config = chosen(asked_config(args), layout)
+    if config.detector == "guarded":  # what it adds has no class, so no score
+        config = replace(config, detector="learned")
+    if not args.folds:
+        return [Part(config=config, tokens=frame_names(args.frames_file))]
+    return [
+        Part(
+            config=replace(
+                config,
+                detector="learned",
+                learned=replace(config.learned, checkpoint=str(fold / WEIGHTS)),
+            ),
+            tokens=frame_names(fold / HELD_OUT),
+        )
+        for fold in args.folds
+    ]
 
 
 def report(args: argparse.Namespace) -> None:

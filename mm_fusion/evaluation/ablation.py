@@ -17,7 +17,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -69,23 +69,31 @@ class Ablation:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Some frames, and the detector that runs on them: of cross-validation there are several."""
+
+    config: FusionConfig
+    tokens: Collection[str] | None = None  # names of the frames; None: all
+
+
 def ablate(
     recording: Recording,
-    config: FusionConfig,
+    parts: Sequence[Part],
     *,
     label: str = "car",
     resamples: int = 0,
-    tokens: Collection[str] | None = None,
+    with_faults: bool = True,
     progress: Callable[[int], object] = lambda _: None,
 ) -> Ablation:
     """Score every subset of a recording's kinds of sensor, and every fault.
 
     Args:
         recording: a data set with labels.
-        config: settings of the detector.
+        parts: its frames and who detects in them; all are scored together.
         label: the class that is scored.
         resamples: draws for the intervals; 0: none.
-        tokens: names of the frames wanted; None: all.
+        with_faults: try the faults too.
         progress: called with 1 per frame of every run.
 
     Raises:
@@ -97,9 +105,14 @@ def ablate(
     kinds = [k for k in FRAMED_KINDS if any(s.kind == k for s in recording.sensors)]
 
     def scored(name: str, source: Recording, without: Sequence[str]) -> AblationRow:
-        frames = run(source, config, without=without, tokens=tokens)
-        results = collect(frames, source, config, without=without, progress=progress)
-        rows = kitti_scores(results, recording, range_m=np.inf, resamples=resamples)
+        found: dict[str, Any] = {}
+        for part in parts:
+            frames = run(source, part.config, without=without, tokens=part.tokens)
+            results = collect(frames, source, part.config, without=without, progress=progress)
+            found |= results.frames
+        rows = kitti_scores(
+            replace(results, frames=found), recording, range_m=np.inf, resamples=resamples
+        )
         of = {r.metric: r for r in rows if (r.name, r.least_overlap) == (label, OVERLAP)}
         if not of:
             raise RecordingError(f"no {label} is labelled in {recording.layout}; choose --class")
@@ -119,7 +132,8 @@ def ablate(
             for kept in subsets
         ),
         faults=tuple(
-            scored(name, Faulty(recording, change), ()) for name, change in faults_of(kinds).items()
+            scored(name, Faulty(recording, change), ())
+            for name, change in (faults_of(kinds) if with_faults else {}).items()
         ),
     )
 
@@ -140,10 +154,10 @@ def beaten(ablation: Ablation) -> list[str]:
     return told
 
 
-def runs_of(kinds: Collection[str]) -> int:
+def runs_of(kinds: Collection[str], *, with_faults: bool = True) -> int:
     """Return how many runs `ablate` makes of a recording with these kinds of sensor."""
     framed = [k for k in FRAMED_KINDS if k in kinds]
-    return (1 << len(framed)) - 1 + len(faults_of(framed))
+    return (1 << len(framed)) - 1 + (len(faults_of(framed)) if with_faults else 0)
 
 
 def print_ablation(ablation: Ablation, title: str) -> None:

@@ -86,6 +86,23 @@ def test_the_weights_detect_on_what_was_kept_out(trained, astyx, tmp_path):
     assert list(json.loads(results.read_text())["results"]) == ["000000", "000002"]
 
 
+def test_folds_are_scored_together_each_on_what_it_kept_out(trained, astyx, tmp_path, capsys):
+    words, out = trained
+    other, figures = tmp_path / "other", tmp_path / "figures.json"
+    again = [w if w != str(out) else str(other) for w in words]
+    assert main([*again, "--fold", "1"]) == 0
+    assert (other / "held_out.txt").read_text() != (out / "held_out.txt").read_text()
+    wanted = ["ablate", str(astyx), "--no-faults", "--json", str(figures), "--folds"]
+    labels = []
+    for folds in ([out], [other], [out, other]):
+        assert main([*wanted, *map(str, folds)]) == 0
+        tree = json.loads(figures.read_text())
+        assert tree["faults"] == []
+        labels.append(tree["subsets"][-1]["volume"]["hard"]["labels"])
+    assert labels[2] == labels[0] + labels[1] > labels[0] > 0
+    assert "one sensor faulty" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
