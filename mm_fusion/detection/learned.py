@@ -31,7 +31,7 @@ from mm_fusion.calibration import Calibration
 from mm_fusion.config import LearnedConfig
 from mm_fusion.detection.ground_plane import ground_plane
 from mm_fusion.detection.shipped import weights_of
-from mm_fusion.geometry.boxes import inside
+from mm_fusion.geometry.boxes import hit
 from mm_fusion.geometry.pinhole import project_ego
 from mm_fusion.model.backends import accelerated, chosen_backend
 from mm_fusion.model.checkpoint import TRAINING_ONLY, Card, load_checkpoint
@@ -148,11 +148,8 @@ class LearnedDetector:
 def _with_evidence(objects: Objects, frame: EgoFrame, calibration: Calibration) -> Objects:
     """Say of each object which kinds of sensor have seen anything where it is."""
     evidence = np.zeros(len(objects), np.uint8)
-    for row, box in enumerate(objects.boxes):
-        if inside(frame.points_ego, box, TOUCH_M).any():
-            evidence[row] |= SEEN_BY["lidar"]
-        if inside(frame.radar_ego, box, TOUCH_M).any():
-            evidence[row] |= SEEN_BY["radar"]
+    for kind, points in (("lidar", frame.points_ego), ("radar", frame.radar_ego)):
+        evidence[hit(points, objects.boxes, TOUCH_M)] |= SEEN_BY[kind]
     for name in frame.images.keys() & calibration.cameras.keys():
         _, in_view, _ = project_ego(objects.centers_ego, calibration.cameras[name])
         evidence[in_view] |= SEEN_BY["camera"]

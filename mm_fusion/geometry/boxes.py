@@ -70,6 +70,22 @@ def inside(points: Float64 | Float32, box: Float64, margin_m: float = 0.0) -> Bo
     return np.asarray((np.abs(along) <= box[3:6] / 2 + margin_m).all(axis=1))
 
 
+def hit(points: Float64 | Float32, boxes: Float64, margin_m: float = 0.0) -> Bool:
+    """Tell which boxes (K, 7), grown by `margin_m`, hold any of the points (N, 3)."""
+    order = np.argsort(points[:, 0])
+    sorted_x, ordered = points[order, 0], points[order]
+    reach = np.hypot(boxes[:, 3], boxes[:, 4]) / 2 + 2 * margin_m  # farther than any grown corner
+    first = np.searchsorted(sorted_x, boxes[:, 0] - reach)
+    last = np.searchsorted(sorted_x, boxes[:, 0] + reach, side="right")
+    return np.array(
+        [
+            bool(inside(ordered[begin:end], box, margin_m).any())
+            for begin, end, box in zip(first, last, boxes, strict=True)
+        ],
+        np.bool_,
+    )
+
+
 def moved_boxes(target_from_source: Float64, boxes: Float64) -> Float64:
     """Carry boxes (K, 7) into another frame whose z axis is nearly parallel."""
     boxes = np.asarray(boxes, np.float64).reshape(-1, 7)
@@ -87,9 +103,12 @@ def bev_intersection(a: Float64, b: Float64) -> Float64:
         shapely.polygons(corners(boxes)[:, :4, :2]) if len(boxes) else np.zeros(0, object)
         for boxes in (a, b)
     )
-    return np.asarray(
-        shapely.area(shapely.intersection(rings_a[:, None], rings_b[None, :])), np.float64
-    ).reshape(len(a), len(b))
+    shared = np.zeros((len(a), len(b)))
+    reach_a, reach_b = (np.hypot(boxes[:, 3], boxes[:, 4]) / 2 for boxes in (a, b))
+    away = np.hypot(a[:, None, 0] - b[None, :, 0], a[:, None, 1] - b[None, :, 1])
+    one, other = np.nonzero(away <= reach_a[:, None] + reach_b[None, :])  # the rest cannot touch
+    shared[one, other] = shapely.area(shapely.intersection(rings_a[one], rings_b[other]))
+    return shared
 
 
 def iou_bev(a: Float64, b: Float64) -> Float64:

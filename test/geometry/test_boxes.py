@@ -24,6 +24,7 @@ from mm_fusion.geometry.boxes import (
     EDGES,
     bev_intersection,
     corners,
+    hit,
     inside,
     iou_3d,
     iou_bev,
@@ -169,3 +170,43 @@ def test_the_shared_ground_is_what_counting_points_says():
     for i in range(6):
         both = inside(points, a[i]) & inside(points, b[i])
         assert_allclose(areas[i, i], both.mean() * 100, atol=0.15)  # of 100 m^2; 6 sigma
+
+
+def scattered(rng, count, reach_m):
+    places, sizes = rng.uniform(-reach_m, reach_m, (count, 2)), rng.uniform(0.5, 5, (count, 3))
+    return np.column_stack([places, np.zeros(count), sizes, rng.uniform(-3, 3, count)])
+
+
+def test_boxes_that_any_point_is_in_are_found_as_one_by_one():
+    rng = np.random.default_rng(4)
+    boxes = np.column_stack(
+        [
+            rng.uniform(-20, 20, (60, 2)),
+            np.zeros(60),
+            rng.uniform(0.5, 5, (60, 3)),
+            rng.uniform(-3, 3, 60),
+        ]
+    )
+    points = np.column_stack([rng.uniform(-20, 20, (150, 2)), np.zeros(150)]).astype(np.float32)
+    found = hit(points, boxes, 0.2)
+    assert found.tolist() == [bool(inside(points, box, 0.2).any()) for box in boxes]
+    assert 5 < found.sum() < 55
+    assert not hit(points[:0], boxes).any()
+    assert hit(points, boxes[:0]).shape == (0,)
+
+
+def test_only_boxes_that_can_touch_are_intersected_and_none_is_forgotten():
+    import shapely
+
+    rng = np.random.default_rng(5)
+    boxes = np.column_stack(
+        [
+            rng.uniform(-9, 9, (40, 2)),
+            np.zeros(40),
+            rng.uniform(0.5, 5, (40, 3)),
+            rng.uniform(-3, 3, 40),
+        ]
+    )
+    rings = [shapely.Polygon(ring) for ring in corners(boxes)[:, :4, :2]]
+    every = [[one.intersection(other).area for other in rings] for one in rings]
+    assert_allclose(bev_intersection(boxes, boxes), every, atol=1e-12)
